@@ -1,1 +1,5 @@
-"""The corpora of the course: where they come from, and how they are read."""
+"""The corpora of the course: where they come from, and how they are read.
+
+`data.imdb`, `data.glove` and `data.moby_dick` read public data, `data.longmemory` generates its
+own; `python -m data list` shows what is on this machine. Importing this package loads nothing.
+"""

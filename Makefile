@@ -1,0 +1,54 @@
+# Every target does the set-up it needs; set-up that is done costs a tenth of a second.
+# PYTHON only has to be able to run the set-up; it looks for Python 3.11 itself.
+PYTHON := $(shell for p in python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo $$p && break; done)
+LECTURES = $(wildcard lectures/*.ipynb)
+NOTEBOOKS = $(LECTURES) $(wildcard solutions/*/*.ipynb)
+# nbgrader looks for its tools (alembic) on PATH
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup grade test check glove lectures calibrate exercises lock lint clean python
+
+help:  ## print this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
+
+grade: setup  ## grade the sample class: score table, grades.csv and HTML feedback
+	python -m autograder grade-class cnn_lstm
+
+test: setup  ## run the whole test suite
+	pytest
+
+check: python  ## say what is installed and how to get what is not
+	@$(PYTHON) requirements/check.py
+
+setup: python  ## install both environments and their kernels (all other targets do it too)
+	@$(PYTHON) requirements/install.py
+
+glove: setup  ## fetch the GloVe word vectors
+	python -m data fetch glove
+
+lectures: setup  ## run every lecture and keep the new outputs
+	$(if $(LECTURES),jupyter execute --inplace $(LECTURES))
+	-$(if $(LECTURES),python -m autograder.normalise $(LECTURES))
+
+calibrate: setup  ## measure the accuracy thresholds anew (ten seeds)
+	python -m autograder calibrate cnn_lstm
+
+exercises: setup  ## make exercises/ from solutions/
+	python -m autograder release cnn_lstm
+
+lock: setup  ## write requirements/*.txt anew from requirements/*.in
+	python requirements/lock.py
+
+lint: setup  ## check code and notebooks as pre-commit does
+	ruff check
+	ruff format --check
+	$(if $(NOTEBOOKS),python -m autograder.normalise --check $(NOTEBOOKS))
+
+clean:  ## remove the environments and caches; submissions and grades stay
+	rm -rf .venv .venv-gluon .setup.lock *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@$(if $(PYTHON),:,echo "The course needs Python 3.11 and found none: install it with \`apt-get install python3.11 python3.11-venv\`, \`brew install python@3.11\` or conda (environment.yml)." >&2; exit 1)

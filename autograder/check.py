@@ -1,0 +1,303 @@
+"""What a test cell may require of a student's answer, and the sentence a student reads if it fails.
+
+Every check prints one line when it passes and raises CheckError with one sentence when it does not:
+what was expected, what was found, and, where the cause is known, what to do. Checks see data only
+(see `student`), so the same test cell runs on a laptop and in the judge.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder import reference as reference_networks
+from autograder import wire
+from autograder.student import Model
+
+THRESHOLDS = Path(__file__).parent / "thresholds"
+TOLERANCE = 1e-5  # absolute; float32 arithmetic in another order stays below it
+
+
+class CheckError(AssertionError):
+    """A requirement that the answer does not meet; the message is for the student."""
+
+    def _render_traceback_(self) -> list[str]:  # notebooks show the sentence, not our call stack
+        return [f"✗ {self}"]
+
+
+class Points:
+    """Partial credit: parts that fail cost their own points only.
+
+    >>> points = Points(2)
+    >>> with points.part(1, "embedding"):
+    ...     equal(160_000, 160_000, "embedding")
+    ✓ embedding: 160,000
+    >>> points.total()  # the last line of the test cell
+    1
+    """
+
+    def __init__(self, available: float) -> None:
+        self.available = available
+        self.offered = self.earned = 0.0
+
+    @contextmanager
+    def part(self, points: float, title: str) -> Iterator[None]:
+        """Checks inside the block earn `points` together, or nothing and a printed sentence."""
+        self.offered += points
+        try:
+            yield
+        except AssertionError as error:
+            print(f"✗ {title} (0 of {points:g}): {error}")
+        else:
+            self.earned += points
+
+    def total(self) -> float:
+        """The points earned, as a number that nbgrader reads as partial credit."""
+        if not math.isclose(self.offered, self.available):
+            raise ValueError(f"parts offer {self.offered:g} points, the cell {self.available:g}")
+        return int(self.earned) if self.earned == int(self.earned) else self.earned
+
+
+def equal(found: Any, expected: Any, what: str, hint: str = "") -> None:
+    """`found` is exactly `expected` (numbers, strings, lists, dicts)."""
+    if type(found) is np.ndarray and found.ndim == 0:
+        found = found.item()
+    same_kind = isinstance(found, (int, float)) == isinstance(expected, (int, float))
+    if not same_kind or isinstance(found, np.ndarray) or found != expected:
+        _fail(what, expected, found, hint)
+    _passed(what, found)
+
+
+def keys(found: Any, expected: list[str], what: str) -> None:
+    """`found` is a dict with exactly these keys."""
+    if not isinstance(found, dict):
+        _fail(what, f"a dict with the keys {expected}", type(found).__name__)
+    if set(found) != set(expected):
+        _fail(f"keys of {what}", sorted(expected), sorted(found))
+
+
+def close(
+    found: Any, expected: Any, what: str, tolerance: float = TOLERANCE, hint: str = ""
+) -> None:
+    """Numbers or arrays that differ by at most `tolerance` (absolute) and have the same shape."""
+    found, expected = _numbers(found, what), np.asarray(expected, dtype=np.float64)
+    if found.shape != expected.shape:
+        _fail(f"shape of {what}", expected.shape, found.shape, hint)
+    error = float(np.max(np.abs(found - expected), initial=0.0))
+    if not error <= tolerance:  # also catches NaN
+        raise CheckError(
+            f"{what}: expected {_show(expected)}, found {_show(found)}; the largest difference is "
+            f"{error:.2g}, at most {tolerance:g} is allowed{_then(hint)}"
+        )
+    print(f"✓ {what}: largest difference {error:.1e}, at most {tolerance:g} allowed")
+
+
+def parameter_count(model: Model, expected: int) -> None:
+    """The number of trainable parameters of `model`."""
+    _, arrays = model.weights()
+    found = sum(array.size for _, array in arrays)
+    if found != expected:
+        layers = ", ".join(f"{name} {count:,}" for name, count in _layers(arrays).items())
+        _fail("trainable parameters", expected, found, f"by layer: {layers}")
+    _passed("trainable parameters", found)
+
+
+def layer_parameters(model: Model, expected: dict[str, int]) -> None:
+    """The parameters of each layer; layers are found by their counts, their names are free."""
+    _, arrays = model.weights()
+    found = _layers(arrays)
+    missing = Counter(expected.values()) - Counter(found.values())
+    surplus = Counter(found.values()) - Counter(expected.values())
+    for layer, count in expected.items():
+        if missing[count]:
+            have = ", ".join(f"{name} {n:,}" for name, n in found.items())
+            raise CheckError(
+                f"expected a layer ({layer}) with {count:,} parameters, found none; "
+                f"you have: {have}"
+            )
+    if surplus:
+        extra = [f"{name} {n:,}" for name, n in found.items() if surplus[n]]
+        raise CheckError(f"expected {len(expected)} layers, found more: {', '.join(extra)}")
+    _passed("layers", ", ".join(f"{layer} {count:,}" for layer, count in expected.items()))
+
+
+def output_shape(model: Model, tokens: tuple[int, int], expected: tuple[int, ...]) -> None:
+    """The shape of the output for `tokens` = (number of reviews, words per review)."""
+    _expect_shape(model.predict(np.ones(tokens, dtype=np.int32)), expected)
+    print(f"✓ {tokens[0]} reviews of {tokens[1]} words give an output of shape {expected}")
+
+
+def same_function(
+    model: Model,
+    reference: str,
+    sizes: dict[str, int],
+    output: str = "logits",
+    tokens: tuple[int, int] = (5, 21),
+    seed: int = 0,
+    tolerance: float = TOLERANCE,
+) -> None:
+    """`model` computes what the NumPy `reference` computes with the same weights.
+
+    `sizes` are the arguments the model was built with, `output` is 'logits' or 'probability',
+    `tokens` is the shape (N, T) of the random ids that both get.
+    """
+    ids = np.random.default_rng(seed).integers(0, sizes["vocab_size"], size=tokens)
+    framework, arrays = model.weights()
+    try:
+        weights = reference_networks.weights_from_arrays(reference, framework, arrays, sizes)
+    except ValueError as error:
+        raise CheckError(f"the weights do not fit the network asked for: {error}") from None
+    expected = reference_networks.MODELS[reference].forward(weights, ids)
+    if output == "probability":
+        expected = reference_networks.sigmoid(expected)
+    found = model.predict(ids)
+    _expect_shape(found, expected.shape)
+    what = f"{output} of {tokens[0]} reviews, yours and the reference's"
+    close(
+        found,
+        expected,
+        what,
+        tolerance,
+        "the layers fit, but they are not connected as asked: "
+        "compare axes, padding, activation, pooling and which step is classified",
+    )
+
+
+def cross_entropy(
+    model: Model, tokens: np.ndarray, labels: np.ndarray, output: str = "logits"
+) -> float:
+    """The mean binary cross-entropy of `model` (nats per review), computed here in float64."""
+    margin = _margins(model, tokens, output) * (2 * np.asarray(labels, dtype=np.float64) - 1)
+    return float(np.mean(np.logaddexp(0.0, -margin)))
+
+
+def falls(before: float, after: float, what: str, by: float) -> None:
+    """`after` is below `before` by at least the fraction `by`."""
+    if not after <= (1 - by) * before:
+        raise CheckError(
+            f"{what}: expected it to fall by at least {by:.0%}, found {before:.4f} before and "
+            f"{after:.4f} after; does every batch take a step of the optimiser?"
+        )
+    print(f"✓ {what} falls from {before:.3f} to {after:.3f}")
+
+
+def accuracy(
+    model: Model, tokens: np.ndarray, labels: np.ndarray, at_least: float, output: str = "logits"
+) -> float:
+    """The share of reviews classified rightly is at least `at_least` (see `threshold`)."""
+    found = float(np.mean((_margins(model, tokens, output) > 0) == (np.asarray(labels) > 0.5)))
+    if not found >= at_least:
+        raise CheckError(
+            f"expected an accuracy of at least {at_least:.2f} on {len(tokens):,} reviews the model "
+            f"has not seen, found {found:.3f}; look at the training curve first"
+        )
+    print(f"✓ accuracy {found:.3f} on {len(tokens):,} unseen reviews, {at_least:.2f} required")
+    return found
+
+
+def threshold(name: str, corpus: str = "longmemory") -> float:
+    """The calibrated threshold of e.g. 'cnn_lstm/pytorch': mean of seeded runs less four sigma."""
+    assignment, notebook = name.split("/")
+    results = json.loads((THRESHOLDS / f"{assignment}.json").read_text(encoding="utf-8"))
+    return results[notebook][corpus]["threshold"]
+
+
+def secret_seed() -> str:
+    """A seed that only the grader knows; where there is none (a laptop) a public one."""
+    path = os.environ.get("COURSE_SECRET_FILE")
+    return Path(path).read_text(encoding="utf-8").strip() if path else "public"
+
+
+def tier() -> str:
+    """'cpu' (built-in corpus, the default) or 'gpu' (real reviews too), from COURSE_TIER."""
+    value = os.environ.get("COURSE_TIER", "cpu")
+    if value not in ("cpu", "gpu"):
+        raise ValueError(f"expected COURSE_TIER to be cpu or gpu, found {value!r}")
+    return value
+
+
+def _margins(model: Model, tokens: np.ndarray, output: str) -> np.ndarray:
+    """Logits (N,) in float64 from a model that returns logits or probabilities of shape (N, 1)."""
+    found = model.predict(tokens)
+    _expect_shape(found, (len(tokens), 1))
+    values = _numbers(found, "the model's outputs")[:, 0]
+    if output == "logits":
+        return values
+    if values.min() < 0 or values.max() > 1:
+        raise CheckError(
+            f"expected probabilities between 0 and 1, found {values.min():.3g} to "
+            f"{values.max():.3g}; is the sigmoid missing?"
+        )
+    values = np.clip(values, 1e-7, 1 - 1e-7)
+    return np.log(values) - np.log1p(-values)
+
+
+def _layers(arrays: list[tuple[str, np.ndarray]]) -> dict[str, int]:
+    """Parameters per layer; a layer is what the arrays' dotted or slashed names share."""
+    counts: dict[str, int] = {}
+    for name, array in arrays:
+        layer = name.replace("/", ".").rpartition(".")[0] or name
+        counts[layer] = counts.get(layer, 0) + array.size
+    return counts
+
+
+def _expect_shape(outputs: np.ndarray, expected: tuple[int, ...]) -> None:
+    if outputs.shape != expected:
+        hint = _shape_hint(outputs.shape, expected)
+        raise CheckError(f"expected {expected}, got {outputs.shape}: {hint}")
+
+
+def _shape_hint(found: tuple, expected: tuple) -> str:
+    if len(found) == 3 and found[0] == expected[0] and found[-1] == expected[-1]:
+        return "the classifier is applied to every time step; take the last one"
+    if len(found) == len(expected) - 1:
+        return "an axis is missing; keep the last axis of size 1 (no squeeze)"
+    if found[:1] != expected[:1]:
+        return "the first axis must be the review; is an axis swapped (batch_first, transpose)?"
+    return "check the size of the last layer and the axis it works on"
+
+
+def _numbers(value: Any, what: str) -> np.ndarray:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CheckError(f"{what}: expected numbers, found {_show(value)}") from None
+    if not np.all(np.isfinite(array)):
+        raise CheckError(f"{what}: expected finite numbers, found NaN or infinity")
+    return array
+
+
+def _fail(what: str, expected: Any, found: Any, hint: str = "") -> None:
+    raise CheckError(f"{what}: expected {_show(expected)}, found {_show(found)}{_then(hint)}")
+
+
+def _passed(what: str, found: Any) -> None:
+    print(f"✓ {what}: {_show(found)}")
+
+
+def _then(hint: str) -> str:
+    return f"; {hint}" if hint else ""
+
+
+def _show(value: Any) -> str:
+    """A short text of a value: thousands separated, long arrays cut."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, np.ndarray):
+        return np.array2string(value, precision=6, threshold=6, edgeitems=2).replace("\n", "")
+    if isinstance(value, Model):
+        return repr(value)
+    if isinstance(value, wire.Ref):
+        return value.kind
+    text = str(value)
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -1,0 +1,224 @@
+"""`make check`: one screen: what is installed and, for each gap, the command to type.
+
+Standard library only: it has to work before anything is installed. What needs a package is asked
+of the environments' own interpreters, in short scripts with a time limit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import install
+
+GROUPS = {
+    "frameworks": ("torch", "tensorflow-cpu", "tensorflow", "keras", "numpy", "scikit-learn"),
+    "notebooks": ("jupyterlab", "nbgrader", "nbval", "pytest"),
+    "gluon": ("mxnet", "numpy", "scikit-learn"),
+}
+PACKAGES = """
+import json, sys
+from importlib import metadata
+from packaging.requirements import Requirement
+found, wrong = {}, []
+for line in open(sys.argv[1], encoding="utf-8"):
+    if "==" not in line: continue
+    wanted = Requirement(line.strip())
+    if wanted.marker and not wanted.marker.evaluate(): continue
+    try:
+        version = metadata.version(wanted.name)
+    except metadata.PackageNotFoundError:
+        try:
+            version = metadata.version(wanted.name.replace("-cpu", ""))
+        except metadata.PackageNotFoundError:
+            version = None
+    found[wanted.name] = version
+    if version is None or not wanted.specifier.contains(version, prereleases=True):
+        wrong.append(wanted.name)
+print(json.dumps({"found": found, "wrong": wrong}))
+"""
+KERNEL = """
+import json, sys, time
+from jupyter_client.manager import start_new_kernel
+start = time.monotonic()
+manager, client = start_new_kernel(kernel_name=sys.argv[1], startup_timeout=60)
+try:
+    reply = client.execute("", user_expressions={"sum": "1 + 1"}, reply=True, timeout=60)
+    answer = reply["content"]["user_expressions"]["sum"]["data"]["text/plain"]
+    seconds = time.monotonic() - start
+finally:
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+print(json.dumps({"answer": answer, "seconds": seconds}))
+"""
+DEVICE = """
+import json, torch
+if torch.cuda.is_available(): name = "cuda: " + torch.cuda.get_device_name()
+elif torch.backends.mps.is_available(): name = "mps"
+else: name = "cpu"
+print(json.dumps(name))
+"""
+
+
+class Report:
+    """Aligned lines; remembers whether something required is missing."""
+
+    def __init__(self) -> None:
+        self.missing = 0
+
+    def line(self, state: str, name: str, text: str, remedy: str = "") -> None:
+        """State: 'ok', 'missing' (required), 'optional' (not here, not required) or 'note'."""
+        self.missing += state == "missing"
+        mark = {"ok": "ok", "missing": "MISSING", "optional": "-", "note": ""}[state]
+        print(f"  {mark:<9}{name:<16}{text}", flush=True)
+        if remedy:
+            print(f"  {'':<25}get it:  {remedy}")
+
+
+def ask(python: Path, *arguments: str) -> tuple[Any | None, str]:
+    """The JSON that the interpreter prints, or None and the last line of its error output."""
+    env = dict(os.environ, PATH=f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    try:
+        command, folder = [str(python), *arguments], str(install.ROOT)
+        run = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, cwd=folder, env=env
+        )
+        return json.loads(run.stdout), ""
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        return None, str(fault)
+    except ValueError:
+        return None, (run.stderr.strip().splitlines() or ["no answer"])[-1][:90]
+
+
+def main_python() -> Path:
+    """The interpreter of .venv or, without one, of the conda environment that runs this."""
+    if os.environ.get("CONDA_DEFAULT_ENV") == "rnn-course" and not install.MAIN.python.exists():
+        return Path(sys.executable)
+    return install.MAIN.python
+
+
+def check_system(report: Report) -> None:
+    free = shutil.disk_usage(str(install.ROOT)).free / 1e9
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {free:.0f} GB free"
+    report.line("note", "system", system)
+    if main_python().exists():
+        numbers, fault = ask(main_python(), "-c", "import sys; print(list(sys.version_info[:3]))")
+        if numbers:
+            report.line("ok", "python", ".".join(map(str, numbers)))
+        else:
+            report.line("missing", "python", f"of .venv does not start ({fault})", "make setup")
+        return
+    try:
+        report.line("ok", "python", f"{install.VERSION} ({install.find_python()})")
+    except install.SetupError as fault:
+        expected, _, remedy = str(fault).partition(": ")
+        report.line("missing", "python", expected, remedy)
+
+
+def check_packages(
+    report: Report, label: str, python: Path, env: install.Environment, groups: list[str]
+) -> None:
+    if not python.exists():
+        report.line("missing", label, "not installed", "make setup")
+        return
+    answer, fault = ask(python, "-I", "-c", PACKAGES, str(env.lock))
+    if answer is None:
+        report.line("missing", label, f"half installed ({fault})", "make setup")
+        return
+    found, wrong = answer["found"], answer["wrong"]
+    text = f"{len(found) - len(wrong)} of {len(found)} packages as locked"
+    if wrong:
+        text += f" (not {', '.join(wrong[:4])}{' …' if len(wrong) > 4 else ''})"
+    report.line("missing" if wrong else "ok", label, text, "make setup" if wrong else "")
+    for group in groups:
+        versions = [f"{name} {found[name]}" for name in GROUPS[group] if found.get(name)]
+        report.line("note", "", ", ".join(versions))
+
+
+def check_kernel(report: Report, name: str) -> None:
+    label = f"{name} kernel"
+    if not main_python().exists():
+        report.line("missing", label, "not registered", "make setup")
+        return
+    answer, fault = ask(main_python(), "-c", KERNEL, name)
+    if answer and answer["answer"] == "2":
+        report.line("ok", label, f"1 + 1 = 2, started in {answer['seconds']:.1f} s")
+    else:
+        report.line("missing", label, f"does not start ({fault})", "make setup")
+
+
+def check_kernels(report: Report) -> None:
+    check_kernel(report, "python3")
+    if install.mxnet_has_wheel():
+        check_kernel(report, "gluon")
+    else:
+        report.line("optional", "gluon kernel", "MXNet has no build for this platform; read only")
+
+
+def check_device(report: Report) -> None:
+    name, _ = ask(main_python(), "-c", DEVICE) if main_python().exists() else ("", "")
+    report.line("note", "device", name or "unknown before PyTorch is installed")
+
+
+def check_sandbox(report: Report) -> None:
+    if platform.system() != "Linux":
+        report.line("optional", "bubblewrap", "Linux only: grade strangers' notebooks there")
+        return
+    bwrap = shutil.which("bwrap")
+    if not bwrap:
+        text = "needed to grade strangers' notebooks safely"
+        report.line("optional", "bubblewrap", text, "apt-get install bubblewrap")
+        return
+    command = [bwrap, "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-net", "true"]
+    trial = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if trial.returncode == 0:
+        version = subprocess.run([bwrap, "--version"], stdout=subprocess.PIPE).stdout.decode()
+        report.line("ok", "bubblewrap", f"{version.split()[-1]}, can make a sandbox")
+    else:
+        remedy = "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+        report.line("optional", "bubblewrap", "here, but not allowed to make a sandbox", remedy)
+
+
+def check_corpora(report: Report) -> None:
+    if not main_python().exists():
+        report.line("note", "corpora", "listed once the packages are installed")
+        return
+    corpora, fault = ask(main_python(), "-m", "data", "list", "--json")
+    if corpora is None:
+        report.line("missing", "corpora", f"cannot be listed ({fault})", "make setup")
+        return
+    for corpus in corpora:
+        state = "ok" if corpus["found"] else "optional"
+        where = corpus.get("where") or ("found" if corpus["found"] else "not here; optional")
+        remedy = "" if corpus["found"] else f"python -m data fetch {corpus['name']}"
+        report.line(state, corpus["name"], where, remedy)
+
+
+def main() -> int:
+    report = Report()
+    print("Recurrent networks course: what is here\n")
+    check_system(report)
+    main_groups = ["frameworks", "notebooks"]
+    check_packages(report, "packages", main_python(), install.MAIN, main_groups)
+    if install.mxnet_has_wheel():
+        gluon = install.GLUON
+        check_packages(report, "for gluon", gluon.python, gluon, ["gluon"])
+    check_kernels(report)
+    check_device(report)
+    check_sandbox(report)
+    check_corpora(report)
+    if report.missing:
+        print(f"\nRequired and missing: {report.missing}. The lines marked 'get it' say how.")
+        return 1
+    print("\nEverything the course requires is here.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

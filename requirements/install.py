@@ -1,0 +1,368 @@
+"""The set-up: two virtual environments, the course linked into both, both kernels registered.
+
+Every make target runs this first. It needs only the standard library, so that any Python from
+3.8 on can say what is missing; when there is nothing to do it says nothing and takes 0.1 s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+VERSION = "3.11"
+UNFINISHED = "unfinished"
+PYTHON_ELSEWHERE = (  # where installers put it without touching PATH
+    "/opt/homebrew/bin/python3.11",
+    "/usr/local/bin/python3.11",
+    "~/.local/bin/python3.11",
+    "~/.local/share/uv/python/cpython-3.11*/bin/python3.11",
+    "~/.pyenv/versions/3.11*/bin/python3.11",
+)
+HOW_TO_GET_PYTHON = (
+    "install it with `apt-get install python3.11 python3.11-venv`, `brew install python@3.11`, "
+    "`uv python install 3.11` or `conda env create -f environment.yml`"
+)
+# TensorFlow announces its CPU features, and oneDNN with a time and a process id, on every import.
+# Without oneDNN the order of additions no longer depends on the processor, at no measurable cost.
+KERNEL_ENV = {
+    "python3": {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+    },
+    "gluon": {},
+}
+
+
+class SetupError(Exception):
+    """One sentence for the reader: what was expected, what was found, what to do."""
+
+
+class Environment(NamedTuple):
+    """A virtual environment, its lock file and the disk it takes with CPU builds."""
+
+    folder: Path
+    lock: Path
+    gigabytes: float
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    @property
+    def stamp(self) -> Path:
+        return self.folder / "course-setup.txt"
+
+
+MAIN = Environment(ROOT / ".venv", ROOT / "requirements" / "main.txt", 3.1)
+GLUON = Environment(ROOT / ".venv-gluon", ROOT / "requirements" / "gluon.txt", 0.7)
+
+
+def mxnet_has_wheel() -> bool:
+    """MXNet 1.9.1 was published for Linux and for Intel Macs only."""
+    return platform.system() == "Linux"
+
+
+def environments() -> list[Environment]:
+    return [MAIN, GLUON] if mxnet_has_wheel() else [MAIN]
+
+
+def check_platform() -> None:
+    if os.name == "nt":
+        raise SetupError(
+            "make sets the course up on Linux, macOS and WSL: on Windows type "
+            "`conda env create -f environment.yml` (see CONTRIBUTING.md)."
+        )
+    if platform.system() == "Darwin" and platform.machine() == "x86_64":
+        raise SetupError(
+            "PyTorch 2.13 is not built for Intel Macs: on Apple silicon use an arm64 Python 3.11, "
+            "on an Intel Mac run the course in a Linux container."
+        )
+
+
+def find_python() -> str:
+    """Path of a Python 3.11 that can make virtual environments."""
+    folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if f]
+    names = ("python3.11", "python3", "python")
+    candidates = [os.path.join(folder, name) for name in names for folder in folders]
+    for pattern in PYTHON_ELSEWHERE:
+        candidates += sorted(glob.glob(os.path.expanduser(pattern)))
+    candidates.append(getattr(sys, "_base_executable", sys.executable))
+    probe = (
+        "import sys, importlib.util as u;"
+        "print('%d.%d' % sys.version_info[:2], u.find_spec('ensurepip') is not None,"
+        " getattr(sys, '_base_executable', sys.executable))"
+    )
+    found = []
+    for candidate in dict.fromkeys(candidates):
+        if not os.access(candidate, os.X_OK) or str(ROOT) in candidate:
+            continue
+        with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+            answer = subprocess.run(
+                [candidate, "-c", probe], capture_output=True, text=True, timeout=20
+            ).stdout
+            version, has_venv, base = answer.strip().split(" ", 2)
+            if version == VERSION and has_venv == "True":
+                return base
+            found.append(version)
+    if VERSION in found:
+        raise SetupError(
+            f"Python {VERSION} is here, but cannot make virtual environments: "
+            "type `apt-get install python3.11-venv`, then the same command again."
+        )
+    seen = ", ".join(dict.fromkeys(found)) or "none"
+    raise SetupError(
+        f"The course needs Python {VERSION} (found: {seen}): {HOW_TO_GET_PYTHON}, "
+        "then type the same command again."
+    )
+
+
+def check_disk(missing: list[Environment]) -> None:
+    """Pip unpacks downloads beside the environment, hence the 20 % on top of what it keeps."""
+    needed = 1.2 * sum(env.gigabytes for env in missing)
+    free = shutil.disk_usage(str(ROOT)).free / 1e9
+    if free < needed:
+        raise SetupError(
+            f"Set-up needs {needed:.1f} GB of disk and {ROOT} has {free:.1f} GB free: make room, "
+            "or clone the course on a larger disk."
+        )
+
+
+def fingerprint(env: Environment) -> str:
+    digest = hashlib.sha256()
+    for file in (env.lock, ROOT / "pyproject.toml", Path(__file__)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def to_do(env: Environment) -> str:
+    """'nothing'; 'update' (another lock); 'create' (absent, half made, moved or another Python)."""
+    config = env.folder / "pyvenv.cfg"
+    if not env.python.exists() or not config.exists():
+        return "create"
+    if not re.search(r"^version\s*=\s*3\.11\.", config.read_text(), re.M):
+        return "create"
+    if not env.stamp.exists():  # made by hand
+        return "update"
+    place, _, digest = env.stamp.read_text().partition("\n")
+    if place != str(env.folder):
+        return "create"
+    return "nothing" if digest == fingerprint(env) else "update"
+
+
+def explain(output: str) -> str:
+    """The sentence for a failed pip run, from what it printed."""
+    if re.search(r"No space left on device|Disk quota exceeded|Errno 28|Errno 122", output):
+        return (
+            "The disk filled up while packages were unpacked: make room (CPU builds need 5 GB in "
+            "all, the CUDA build of torch 11 GB), then type the same command again."
+        )
+    if re.search(
+        r"Retrying \(|Max retries|NewConnectionError|NameResolutionError|name resolution|"
+        r"timed out|Network is unreachable|Connection (refused|reset|broken)|ProxyError|SSLError",
+        output,
+    ):
+        return (
+            "The package index cannot be reached: connect to the network (behind a proxy set "
+            "HTTPS_PROXY), then type the same command again."
+        )
+    missing = re.search(r"No matching distribution found for (\S+)", output)
+    if missing:
+        return (
+            f"The package index has no {missing.group(1)} for {platform.system()} "
+            f"{platform.machine()}: use a platform named in the README, or check pip's settings "
+            "with `pip config list`."
+        )
+    errors = [line for line in output.splitlines() if line.lower().startswith("error")]
+    reason = errors[-1].split(":", 1)[-1].strip() if errors else "no reason given"
+    return f"pip failed ({reason}): mend that, then type the same command again."
+
+
+class Progress:
+    """Numbered steps on standard output; on a terminal the running step also shows a detail."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.number = total, 0
+
+    @contextlib.contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        self.number += 1
+        self.line = f"[{self.number}/{self.total}] {text} … "
+        start = time.monotonic()
+        print(self.line, end="", flush=True)
+        try:
+            yield
+        except BaseException:
+            print(flush=True)
+            raise
+        self.detail(f"{time.monotonic() - start:.0f} s")
+        print("" if sys.stdout.isatty() else f"{time.monotonic() - start:.0f} s", flush=True)
+
+    def detail(self, text: str) -> None:
+        if sys.stdout.isatty():
+            print(f"\r\033[K{self.line}{text}", end="", flush=True)
+
+
+def pip(env: Environment, *arguments: str, progress: Progress) -> None:
+    """Run pip quietly; its output goes to a log in the environment and, if it fails, is explained.
+
+    The lock's file descriptor is inherited: if this process is killed, nobody else touches the
+    environment before pip has ended too.
+    """
+    command = [str(env.python), "-I", "-m", "pip", "install", "--no-input", *arguments]
+    process = subprocess.Popen(
+        [*command, "--progress-bar", "off", "--disable-pip-version-check"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        errors="replace",
+        close_fds=False,
+        cwd=str(ROOT),
+        env={**os.environ, "PIP_USER": "0"},
+    )
+    output, collected = [], 0
+    with open(str(env.folder / "pip.log"), "a", encoding="utf-8") as log:
+        for line in process.stdout:
+            log.write(line)
+            output.append(line)
+            collected += line.startswith("Collecting ")
+            if line.startswith("Installing collected"):
+                progress.detail("unpacking")
+            elif line.lstrip().startswith(("Collecting ", "Downloading ")):
+                name = re.split(r"[=<>~! ;]", line.split()[1].split("/")[-1])[0]
+                progress.detail(f"{collected}: {name}")
+    if process.wait() != 0:
+        raise SetupError(explain("".join(output)))
+
+
+def make_environment(env: Environment, base: str) -> None:
+    if env.folder.is_symlink():
+        raise SetupError(
+            f"{env.folder} is a link to another folder: remove the link, then type the same "
+            "command again."
+        )
+    if env.folder.exists():
+        shutil.rmtree(str(env.folder))
+    env.folder.mkdir()
+    env.stamp.write_text(UNFINISHED)
+    made = subprocess.run(
+        [base, "-m", "venv", str(env.folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if made.returncode != 0:
+        if "No space left" in made.stdout:
+            raise SetupError(explain(made.stdout))
+        reason = (made.stdout.strip().splitlines() or ["no reason given"])[-1]
+        raise SetupError(
+            f"{base} could not make a virtual environment ({reason}): on Debian and Ubuntu type "
+            "`apt-get install python3.11-venv`, then the same command again."
+        )
+
+
+def packages(lock: Path) -> int:
+    """How many packages a lock file names (tensorflow and tensorflow-cpu are alternatives)."""
+    names = re.findall(r"^([\w.-]+)==", lock.read_text(encoding="utf-8"), re.M)
+    return len({name.replace("-cpu", "") for name in names})
+
+
+def register_kernels() -> None:
+    """Write both kernelspecs inside .venv, where its Jupyter looks first."""
+    kernels = {"python3": (MAIN, "Python 3 (ipykernel)"), "gluon": (GLUON, "Gluon (MXNet 1.9.1)")}
+    for name, (env, display_name) in kernels.items():
+        folder = MAIN.folder / "share" / "jupyter" / "kernels" / name
+        if env not in environments():
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = {
+            "argv": [str(env.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": display_name,
+            "language": "python",
+            "metadata": {"debugger": True},
+            "env": KERNEL_ENV[name],
+        }
+        draft = folder / "kernel.json.new"
+        draft.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
+        draft.replace(folder / "kernel.json")
+
+
+def install(env: Environment, task: str, base: str | None, progress: Progress) -> None:
+    name = env.folder.name
+    if task == "create":
+        with progress.step(f"creating {name} with Python {VERSION}"):
+            make_environment(env, str(base))
+    env.stamp.write_text(UNFINISHED)
+    with progress.step(f"installing {packages(env.lock)} packages into {name}"):
+        pip(env, "-r", str(env.lock), progress=progress)
+    with progress.step(f"linking the course into {name}"):
+        pip(env, "--no-deps", "-e", ".", progress=progress)
+        if env == MAIN:
+            register_kernels()
+    env.stamp.write_text(f"{env.folder}\n{fingerprint(env)}")
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other set-up works in this folder."""
+    import fcntl  # not on Windows, where check_platform has already stopped
+
+    with open(str(ROOT / ".setup.lock"), "w") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up is at work in this folder; waiting for it.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def set_up() -> None:
+    """Bring both environments up to date; raises SetupError with the sentence to show."""
+    check_platform()
+    if all(to_do(env) == "nothing" for env in environments()):
+        return
+    with alone():
+        tasks = {env: to_do(env) for env in environments()}
+        missing = [env for env, task in tasks.items() if task == "create"]
+        base = find_python() if missing else None
+        check_disk([env for env in missing if not env.folder.exists()])
+        steps = {"nothing": 0, "update": 2, "create": 3}
+        progress = Progress(sum(steps[task] for task in tasks.values()))
+        for env, task in tasks.items():
+            if task != "nothing":
+                install(env, task, base, progress)
+    if not mxnet_has_wheel():
+        print("MXNet has no build for this platform: the Gluon lectures can be read, not run.")
+
+
+def main() -> int:
+    try:
+        set_up()
+    except SetupError as fault:
+        print(f"set-up: {fault}", file=sys.stderr)
+        return 1
+    except OSError as fault:
+        print(f"set-up: {fault.strerror}: {fault.filename}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("set-up: interrupted; the same command starts again cleanly.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
