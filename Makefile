@@ -30,7 +30,8 @@ glove: setup  ## fetch the GloVe word vectors
 
 lectures: setup  ## run every lecture and keep the new outputs
 	$(if $(LECTURES),jupyter execute --inplace $(LECTURES))
-	-$(if $(LECTURES),python -m autograder.normalise $(LECTURES))
+	@$(if $(LECTURES),python -m autograder.normalise $(LECTURES) || \
+		python -m autograder.normalise --check $(LECTURES))
 
 calibrate: setup  ## measure the accuracy thresholds anew (ten seeds)
 	python -m autograder calibrate cnn_lstm

@@ -1,7 +1,7 @@
-"""The only code of the autograder that runs beside a student's: it answers requests with data.
+"""The only code of the autograder that runs beside a student's: it answers with data.
 
-A request is one JSON text (see `wire`), an answer is one JSON text. Objects of the student stay here,
-in `Agent.objects`; what leaves is plain numbers, strings and arrays. Nothing here is trusted: the
+A request is one JSON text (see `wire`), and so is an answer. Objects of the student stay here, in
+`Agent.objects`; what leaves is plain numbers, strings and arrays. Nothing here is trusted: the
 other side checks everything that it receives.
 """
 
@@ -30,6 +30,7 @@ class Agent:
             "call": self.call,
             "predict": self.predict,
             "weights": self.weights,
+            "load": self.load,
         }
 
     def handle(self, request: str) -> str:
@@ -66,6 +67,11 @@ class Agent:
         adapter = _adapter(model)
         arrays = adapter.weights(model)
         return {"framework": adapter.name, "arrays": [[name, array] for name, array in arrays]}
+
+    def load(self, ref: wire.Ref, arrays: list) -> None:
+        """Give a model other weights: one array for each trainable array, in the same order."""
+        model = self._import(ref)
+        _adapter(model).load(model, arrays)
 
     def _find(self, name: str) -> Any:
         if name not in self.namespace:
@@ -113,6 +119,15 @@ class TorchAdapter:
             if parameter.requires_grad
         ]
 
+    @staticmethod
+    def load(model: Any, arrays: list[np.ndarray]) -> None:
+        import torch
+
+        trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        with torch.no_grad():
+            for parameter, array in zip(trainable, arrays, strict=True):
+                parameter.copy_(torch.from_numpy(array))
+
 
 class KerasAdapter:
     name = "keras"
@@ -126,7 +141,12 @@ class KerasAdapter:
 
     @staticmethod
     def weights(model: Any) -> list[tuple[str, np.ndarray]]:
-        return [(weight.path, np.asarray(weight)) for weight in model.trainable_weights]
+        return [(weight.path, weight.numpy()) for weight in model.trainable_weights]
+
+    @staticmethod
+    def load(model: Any, arrays: list[np.ndarray]) -> None:
+        for weight, array in zip(model.trainable_weights, arrays, strict=True):
+            weight.assign(array)
 
 
 class GluonAdapter:
@@ -142,6 +162,14 @@ class GluonAdapter:
     def weights(model: Any) -> list[tuple[str, np.ndarray]]:
         parameters = model.collect_params().items()
         return [(name, p.data().asnumpy()) for name, p in parameters if p.grad_req != "null"]
+
+    @staticmethod
+    def load(model: Any, arrays: list[np.ndarray]) -> None:
+        import mxnet as mx
+
+        trainable = [p for p in model.collect_params().values() if p.grad_req != "null"]
+        for parameter, array in zip(trainable, arrays, strict=True):
+            parameter.set_data(mx.nd.array(array))
 
 
 def _adapter(model: Any) -> type[TorchAdapter | KerasAdapter | GluonAdapter]:
@@ -159,6 +187,17 @@ def _adapter(model: Any) -> type[TorchAdapter | KerasAdapter | GluonAdapter]:
     raise TypeError(
         f"expected a torch.nn.Module, a keras.Model or a gluon.Block, found {type(model).__name__}"
     )
+
+
+_agent: Agent | None = None
+
+
+def agent() -> Agent:
+    """The one agent of this process; it serves the notebook's global variables."""
+    global _agent
+    if _agent is None:
+        _agent = Agent(sys.modules["__main__"].__dict__)
+    return _agent
 
 
 def _to_numpy(value: Any) -> Any:

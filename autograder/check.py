@@ -146,29 +146,48 @@ def same_function(
 ) -> None:
     """`model` computes what the NumPy `reference` computes with the same weights.
 
-    `sizes` are the arguments the model was built with, `output` is 'logits' or 'probability',
-    `tokens` is the shape (N, T) of the random ids that both get.
+    Compared twice: with the weights the model has, and with random ones that are put into it, so
+    that a model whose weights hide a wrong step is found out. `sizes` are the arguments the model
+    was built with, `output` is 'logits' or 'probability', `tokens` the shape (N, T) of the ids.
     """
-    ids = np.random.default_rng(seed).integers(0, sizes["vocab_size"], size=tokens)
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, sizes["vocab_size"], size=tokens)
+    _compare(model, reference, sizes, output, ids, "your weights", tolerance)
+    _, arrays = model.weights()
+    # Of the size that keeps the signal's: every step then shows in the output.
+    random = [
+        rng.normal(size=array.shape).astype(array.dtype) / max(1, min(array.shape)) ** 0.5
+        for _, array in arrays
+    ]
+    model.load(random)
+    _compare(model, reference, sizes, output, ids, "random weights", tolerance)
+
+
+def _compare(
+    model: Model,
+    reference: str,
+    sizes: dict[str, int],
+    output: str,
+    ids: np.ndarray,
+    weights_name: str,
+    tolerance: float,
+) -> None:
     framework, arrays = model.weights()
     try:
         weights = reference_networks.weights_from_arrays(reference, framework, arrays, sizes)
-    except ValueError as error:
+    except reference_networks.WeightsError as error:
         raise CheckError(f"the weights do not fit the network asked for: {error}") from None
     expected = reference_networks.MODELS[reference].forward(weights, ids)
     if output == "probability":
         expected = reference_networks.sigmoid(expected)
     found = model.predict(ids)
     _expect_shape(found, expected.shape)
-    what = f"{output} of {tokens[0]} reviews, yours and the reference's"
-    close(
-        found,
-        expected,
-        what,
-        tolerance,
-        "the layers fit, but they are not connected as asked: "
-        "compare axes, padding, activation, pooling and which step is classified",
+    what = f"{output} for {ids.shape[0]} x {ids.shape[1]} words, your network and the reference"
+    hint = (
+        "the layers fit, but they are not connected as asked: compare axes, padding, activation, "
+        "pooling and which step is classified"
     )
+    close(found, expected, f"{what} with {weights_name}", tolerance, hint)
 
 
 def cross_entropy(

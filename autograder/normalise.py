@@ -22,18 +22,20 @@ SESSION_METADATA = {
     "ExecuteTime", "collapsed", "execution", "interpreter", "papermill", "scrolled", "signature",
     "vscode", "widgets",
 }  # fmt: skip
+# A path starts after anything but a name, or after a terminal colour code (which ends in a letter)
+START = r"(\x1b\[[\d;]*m|(?<![\w.~-]))"
 PLACES = (
-    (re.compile(re.escape(COURSE) + r"(?=[/\\\s\"':]|$)"), "."),
-    (re.compile(r"(/private)?(/var/folders/\S+?|/tmp)/ipykernel_\d+/\d+\.py"), "cell.py"),
-    (re.compile(r"(?:/Users|/home|[A-Z]:\\+Users)[/\\]+[^/\\\s\"'<>:]+"), "~"),
-    (re.compile(r"(?<![\w.~-])/root(?=/)"), "~"),
+    (START + re.escape(COURSE) + r"(?=[/\\\s\"':]|$)", "."),
+    (START + r"(?:/private)?(?:/var/folders/\S+?|/tmp)/ipykernel_\d+/\d+\.py", "cell.py"),
+    (START + r"(?:/Users|/home|[A-Z]:\\+Users)[/\\]+[^/\\\s\"'<>:]+", "~"),
+    (START + r"/root(?=/)", "~"),
 )
 
 
 def without_places(text: str) -> str:
     """The text with the course's folder as '.' and anybody's home folder as '~'."""
     for pattern, name in PLACES:
-        text = pattern.sub(name, text)
+        text = re.sub(pattern, rf"\1{name}", text)
     return text
 
 

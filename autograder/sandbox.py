@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -45,8 +45,10 @@ GPU_DEVICES = ("nvidia*", "dri")  # under /dev
 GPU_PATHS = ("/sys/bus/pci", "/sys/devices", "/sys/module/nvidia")
 
 WORKER_UIDS = range(60578, 61184)  # left free by Debian, Fedora and systemd alike
+USER_UID = 1000  # what an ordinary user's kernel sees as its own
 LOCKS = Path("/run/rnn-course-sandbox")
 MAX_FILES = 100_000
+MAX_TEMP_PATH = 80  # a socket's path has at most 107 characters
 # Address space that a thread reserves without using it: its stack and its malloc arena.
 RESERVED_PER_THREAD = 72 * MiB
 
@@ -59,10 +61,13 @@ class SandboxUnavailable(RuntimeError):  # noqa: N818  (a state of the machine)
 class Limits:
     """What one student kernel may use. The sandbox enforces all but the last three.
 
-    `memory_bytes` bounds each process's address space (the process gets a MemoryError) and, where
-    a memory cgroup can be made, the sum over all processes (the kernel is killed). With a GPU only
-    the latter holds, because CUDA reserves far more address space than it uses. `cpu_seconds` and
-    `file_bytes` are per process and per file; `processes` counts threads as well.
+    `memory_bytes` bounds each process's address space, not counting what idle threads reserve
+    (beyond it: MemoryError), and, where a memory cgroup can be made, what all processes use
+    together (beyond it: the kernel is killed). With a GPU only the latter holds, because CUDA
+    reserves far more address space than it uses. Importing PyTorch, TensorFlow and Keras and
+    training an LSTM with each takes 3.1 GiB of address space. `cpu_seconds` is per process,
+    `file_bytes` per file; `disk_bytes` is looked after about once a second; `processes` counts
+    threads as well (for an ordinary user on Linux before 5.14: all of that user's).
     """
 
     memory_bytes: int = 6 * GiB
@@ -133,11 +138,9 @@ def namespaces(uid: int | None) -> list[str]:
     options = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     options += ["--unshare-cgroup-try", "--hostname", "localhost"]
     options += ["--die-with-parent", "--new-session", "--clearenv"]
-    return options if uid is not None else [*options, "--unshare-user", *_ids(1000)]
-
-
-def _ids(uid: int) -> list[str]:
-    return ["--uid", str(uid), "--gid", str(uid)]
+    if uid is None:
+        options += ["--unshare-user", "--uid", str(USER_UID), "--gid", str(USER_UID)]
+    return options
 
 
 def system_mounts(tmpfs_bytes: int = 64 * MiB) -> list[str]:
@@ -264,12 +267,12 @@ def copy_files(workdir: Path, names: Iterable[str], target: Path, max_bytes: int
         if source.resolve() != Path(root, *Path(name).parts) or Path(name).is_absolute():
             skipped.append(name)
             continue
-        with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                skipped.append(name)
-                continue
-            max_bytes -= status.st_size
+        file = _open_regular(source)
+        if file is None:
+            skipped.append(name)
+            continue
+        with file:
+            max_bytes -= os.fstat(file.fileno()).st_size
             if max_bytes < 0:
                 raise ValueError(
                     f"The files of {workdir} are larger than the limit for a kernel's folder, "
@@ -281,6 +284,15 @@ def copy_files(workdir: Path, names: Iterable[str], target: Path, max_bytes: int
     return skipped
 
 
+def _open_regular(path: Path) -> BinaryIO | None:
+    """Open a file without following a link or waiting for a pipe; None if it is no regular file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return open(descriptor, "rb")
+
+
 def read_file(folder: Path, name: str, max_bytes: int) -> bytes:
     """Read a file that student code left directly in its `folder`, trusting nothing about it.
 
@@ -289,12 +301,12 @@ def read_file(folder: Path, name: str, max_bytes: int) -> bytes:
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"Expected a plain file name, found {name!r}.")
     try:
-        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        file = _open_regular(folder / name)
     except OSError as error:
         raise ValueError(f"The kernel left no readable file {name!r}: {error.strerror}.") from None
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"Expected {name!r} to be a regular file.")
+    if file is None:
+        raise ValueError(f"Expected {name!r} to be a regular file.")
+    with file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise ValueError(f"Expected {name!r} to hold at most {max_bytes} bytes, found more.")
@@ -415,6 +427,10 @@ class ScratchProvisioner(LocalProvisioner):
     exit_reason: str | None = None  # why the kernel died by itself, in words
 
     @property
+    def bounds(self) -> Limits:
+        return Limits(**self.limits)
+
+    @property
     def folder(self) -> Path:
         """The kernel's working directory as seen from outside. Read it with `read_file` only."""
         return self.run / "home" / (Path(self.workdir).resolve().name or "work")
@@ -432,7 +448,7 @@ class ScratchProvisioner(LocalProvisioner):
         self.run = Path(tempfile.mkdtemp(prefix="kernel-")).resolve()
         self._finalizer = weakref.finalize(self, _remove, os.fspath(self.run))
         self.folder.mkdir(parents=True)
-        limits = Limits(**self.limits)
+        limits = self.bounds
         self.skipped = copy_files(Path(self.workdir), self.files, self.folder, limits.disk_bytes)
 
     async def poll(self) -> int | None:
@@ -444,7 +460,7 @@ class ScratchProvisioner(LocalProvisioner):
     def _describe(self, status: int) -> str:
         number = -status if status < 0 else status - 128 if status > 128 else 0
         if number == signal.SIGXCPU:
-            return f"it used more than {Limits(**self.limits).cpu_seconds} seconds of CPU time"
+            return f"it used more than {self.bounds.cpu_seconds} seconds of CPU time"
         if number in set(signal.Signals):
             return f"it was ended by {signal.Signals(number).name} ({signal.strsignal(number)})"
         return f"it exited with status {status}"
@@ -483,6 +499,11 @@ class SandboxProvisioner(ScratchProvisioner):
         return kwargs
 
     def _make_folders(self) -> None:
+        if len(tempfile.gettempdir()) > MAX_TEMP_PATH:
+            raise SandboxUnavailable(
+                f"The sandbox needs a folder for temporary files whose path has at most "
+                f"{MAX_TEMP_PATH} characters, for its sockets: set TMPDIR to one, such as /tmp."
+            )
         if os.geteuid() == 0:
             self.uid, self._lock = _lease_uid()
         super()._make_folders()
@@ -490,7 +511,7 @@ class SandboxProvisioner(ScratchProvisioner):
             (self.run / name).mkdir()
         # Sticky and ours: the system then refuses to follow a link planted in a socket's place.
         (self.run / "ipc").chmod(0o1777)
-        uid = 1000 if self.uid is None else self.uid
+        uid = USER_UID if self.uid is None else self.uid
         for name, line in {
             "passwd": f"student:x:{uid}:{uid}::{HOME}:/bin/bash",
             "group": f"student:x:{uid}:",
@@ -508,9 +529,10 @@ class SandboxProvisioner(ScratchProvisioner):
 
     def command(self, argv: list[str], env: Mapping[str, str], seccomp: int | None) -> list[str]:
         """The whole bwrap command line that runs `argv` with exactly the environment `env`."""
-        limits = Limits(**self.limits)
+        limits = self.bounds
         program = shutil.which(argv[0]) or argv[0]
         options = [*namespaces(self.uid), *system_mounts(limits.memory_bytes // 4)]
+        options += bind("--bind", self.run / "home", HOME)  # first: a grader may be called student
         options += python_mounts(program)
         for path in self.readonly:
             options += bind("--ro-bind", os.path.abspath(path))
@@ -519,7 +541,8 @@ class SandboxProvisioner(ScratchProvisioner):
             options += bind("--ro-bind", self.run / "etc" / name, f"/etc/{name}")
         options += bind("--ro-bind", self.run / "connection")
         options += bind("--bind", self.run / "ipc")
-        options += bind("--bind", self.run / "home", HOME)
+        # Once all is mounted: for an ordinary user these two would be unbounded memory to fill.
+        options += ["--remount-ro", "/dev", "--remount-ro", "/"]
         options += ["--chdir", str(HOME / self.folder.name)]
         for name, value in env.items():
             options += ["--setenv", name, value]
@@ -545,7 +568,7 @@ class SandboxProvisioner(ScratchProvisioner):
         }
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        limits = Limits(**self.limits)
+        limits = self.bounds
         program = seccomp_filter(platform.machine())
         with open(self.run / "stderr.log", "wb") as log, tempfile.TemporaryFile() as seccomp:
             seccomp.write(program)
@@ -569,7 +592,7 @@ class SandboxProvisioner(ScratchProvisioner):
 
     async def poll(self) -> int | None:
         if self.has_process and time.monotonic() - self._looked > 1:
-            limit = Limits(**self.limits).disk_bytes
+            limit = self.bounds.disk_bytes
             if _holds_more(self.run, limit):
                 self.exit_reason = f"it wrote more than {limit} bytes or {MAX_FILES} files"
                 await self.kill()
@@ -578,7 +601,7 @@ class SandboxProvisioner(ScratchProvisioner):
 
     def _describe(self, status: int) -> str:
         if self._group and "oom_kill 0" not in (self._group / "memory.events").read_text():
-            return f"it used more than {Limits(**self.limits).memory_bytes} bytes of memory"
+            return f"it used more than {self.bounds.memory_bytes} bytes of memory"
         return super()._describe(status)
 
     async def cleanup(self, restart: bool = False) -> None:

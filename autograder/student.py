@@ -7,14 +7,13 @@ and the same messages, because both exchange the same JSON text (see `wire`).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autograder import wire
-from autograder.agent import Agent
+from autograder.agent import agent
 
 
 class StudentError(AssertionError):
@@ -52,6 +51,10 @@ class Model:
             raise StudentError("expected every weight of the model to be an array of numbers")
         return framework, arrays
 
+    def load(self, arrays: list[np.ndarray]) -> None:
+        """Replace the trainable arrays, in the order of `weights`."""
+        _ask("load", ref=self._ref, arrays=arrays)
+
 
 def get(name: str) -> Any:
     """The value of the student's variable `name`: plain data, or a Model if it is an object."""
@@ -87,20 +90,12 @@ def connect(transport: Callable[[str], str] | None) -> None:
 
 
 _transport: Callable[[str], str] | None = None
-_local: Agent | None = None
-
-
-def _local_transport(request: str) -> str:
-    global _local
-    if _local is None:
-        _local = Agent(sys.modules["__main__"].__dict__)
-    return _local.handle(request)
 
 
 def _ask(op: str, **arguments: Any) -> Any:
     request = wire.encode({"op": op, **arguments})
     try:
-        answer = wire.decode((_transport or _local_transport)(request))
+        answer = wire.decode((_transport or agent().handle)(request))
     except wire.WireError as error:
         raise StudentError(f"the notebook's answer could not be read: {error}") from None
     if isinstance(answer, dict) and "ok" in answer:

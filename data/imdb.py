@@ -41,7 +41,8 @@ _NOT_GLUON = re.compile(r"[^A-Za-z0-9 ]")
 class Ragged(Sequence):
     """Sequences of different lengths, stored end to end in one array and cut out when asked for.
 
-    `x[i]` is an int32 array; `x[2:5]`, `x[indices]` and `x[mask]` are Ragged again and copy no ids.
+    `x[i]` is an int32 array; `x[2:5]`, `x[indices]` and `x[mask]` are Ragged again and copy no ids;
+    `x.lengths` holds the length of each sequence.
     """
 
     def __init__(self, flat: np.ndarray, starts: np.ndarray, lengths: np.ndarray, table=None):
@@ -100,8 +101,9 @@ def load_texts(split: str = "train") -> tuple[list[str], np.ndarray]:
     text = memoryview(np.asarray(part["text"]))
     ends = part["text_ends"].tolist()
     starts = [0, *ends]
-    chosen = _chosen(part["labels"])
-    return [str(text[starts[i] : ends[i]], "utf-8") for i in chosen], part["labels"][chosen]
+    labels = np.asarray(part["labels"])
+    chosen = _chosen(labels)
+    return [str(text[starts[i] : ends[i]], "utf-8") for i in chosen], labels[chosen]
 
 
 def load_data(
@@ -128,14 +130,14 @@ def load_data(
     splits = []
     for split in SPLITS:
         part = _part(split)
-        order = _chosen(part["labels"])
+        labels, ends = np.asarray(part["labels"]), np.asarray(part["rank_ends"])
+        order = _chosen(labels)
         rng.shuffle(order)
-        ends = np.asarray(part["rank_ends"])
         starts = np.concatenate([[0], ends[:-1]]) + (start_char is None)
         if maxlen:
             order = order[(ends - starts)[order] < maxlen]
         x = Ragged(part["ranks"], starts[order], (ends - starts)[order], values)
-        splits.append((x, part["labels"][order].astype(np.int64)))
+        splits.append((x, labels[order].astype(np.int64)))
     if not all(len(x) for x, _ in splits):
         raise ValueError(f"No review is shorter than maxlen={maxlen}: increase maxlen.")
     if not num_words:

@@ -1,9 +1,9 @@
 """Short film reviews, generated from a grammar, in which only the order of the words decides.
 
-Every review reports the opinions of three people in random order. Its label is the *narrator's*
-opinion ("I", "me"), and several words stand between each person and their verdict, so a model has
-to remember who is speaking until the verdict comes. The word lists and sentence patterns are the
-plain text files in `data/grammar/`.
+Every review reports what one to three people think of a film, in random order. Its label is the
+*narrator's* opinion ("I", "me"), and several words stand between each person and their verdict, so
+a model has to remember who is speaking until the verdict comes. The word lists and sentence
+patterns are the plain text files in `data/grammar/`.
 """
 
 import functools
@@ -23,8 +23,8 @@ DISTANCE = (4, 7)  # words between a speaker and the verb of their verdict: fewe
 MAX_DISTANCE = 60
 NUM_TRAIN, NUM_TEST = 4000, 1000
 QUICK_FRACTION = 4  # COURSE_QUICK=1 divides the sizes of `load` by this
-NUM_OTHERS = 2  # people whose opinions are reported beside the narrator's
-MAX_NEUTRAL = 2  # neutral sentences in one review
+MAX_PEOPLE = 3  # who give their opinion in a review, the narrator included
+NUM_SENTENCES = 5  # of one review: an opening, one opinion per person, the rest neutral
 P_NEGATED, P_EMPHASISED = 0.3, 0.2
 PAD, UNK = 0, 1
 
@@ -137,8 +137,12 @@ def max_words(distance: int | tuple[int, int] = DISTANCE) -> int:
     adjective = max(_longest(grammar.positive), _longest(grammar.negative))
     verb = max(len(words(re.sub(r"{\w+}", "", pattern))) for pattern in grammar.patterns)
     opinion = speaker + most + verb + before + adjective
-    neutral = MAX_NEUTRAL * _longest(grammar.neutral)
-    return _longest(grammar.openings) + neutral + (1 + NUM_OTHERS) * opinion
+    neutral = _longest(grammar.neutral)
+    return (
+        _longest(grammar.openings)
+        + MAX_PEOPLE * max(opinion, neutral)
+        + (NUM_SENTENCES - 1 - MAX_PEOPLE) * neutral
+    )
 
 
 def encode(texts: Iterable[str], maxlen: int, padding: str = "pre") -> np.ndarray:
@@ -209,6 +213,13 @@ class _Draw:
     def choice(self, items: Sequence):
         return items[int(self.random() * len(items))]
 
+    def sample(self, items: Sequence, n: int) -> list:
+        """n different items, if there are as many."""
+        chosen: list = []
+        while len(chosen) < n:
+            chosen.append(self.choice([i for i in items if i not in chosen] or items))
+        return chosen
+
     def shuffle(self, items: list) -> None:
         for i in range(len(items) - 1, 0, -1):
             j = self.below(i + 1)
@@ -235,28 +246,29 @@ def _checked_distance(distance: int | tuple[int, int]) -> tuple[int, int]:
 def _review(
     draw: _Draw, grammar: Grammar, asides: dict, distance: tuple[int, int], label: int
 ) -> Review:
-    people = [(draw.choice(grammar.narrator), label)]
-    for liked in _others(draw, label):
-        people.append((_unused(draw, grammar.speakers, people), liked))
+    liked = _opinions(draw, label)
+    who = [draw.choice(grammar.narrator), *draw.sample(grammar.speakers, len(liked) - 1)]
+    people = list(zip(who, liked, strict=True))
     draw.shuffle(people)
     sentences = [_opinion(draw, grammar, asides, distance, *person) for person in people]
-    neutral = []
-    for _ in range(draw.below(MAX_NEUTRAL + 1)):
-        neutral.append(_unused(draw, grammar.neutral, neutral))
-        sentences.insert(draw.below(len(sentences) + 1), neutral[-1])
+    for neutral in draw.sample(grammar.neutral, NUM_SENTENCES - 1 - len(people)):
+        sentences.insert(draw.below(len(sentences)), neutral)  # the last sentence is an opinion
     text = " ".join([draw.choice(grammar.openings), *sentences])
     return Review(text, label, tuple((_form(who, 0), liked) for who, liked in people))
 
 
-def _others(draw: _Draw, label: int) -> list[int]:
-    num_liked = 1 + draw.below(NUM_OTHERS) - label
-    return [int(i < num_liked) for i in range(NUM_OTHERS)]
+def _opinions(draw: _Draw, label: int) -> list[int]:
+    """Who likes the film: the narrator first, then up to two others.
 
-
-def _unused(draw: _Draw, entries: Sequence[str], taken: list) -> str:
-    """An entry that is not taken yet (as itself or as the first of a pair)."""
-    taken = {item[0] if isinstance(item, tuple) else item for item in taken}
-    return draw.choice([entry for entry in entries if entry not in taken] or entries)
+    Several people are never of one mind, and whatever the label, one of two or one or two of three
+    like the film. So the number of good verdicts says nothing about the narrator's, and neither
+    does the verdict at any one place.
+    """
+    num_people = 1 + draw.below(MAX_PEOPLE)
+    if num_people == 1:
+        return [label]
+    num_liked = 1 + draw.below(num_people - 1) - label  # among the others
+    return [label] + [int(i < num_liked) for i in range(num_people - 1)]
 
 
 def _opinion(
@@ -265,8 +277,7 @@ def _opinion(
     left = distance[0] + draw.below(distance[1] - distance[0] + 1)
     phrases: list[str] = []
     while left:
-        unused = [aside for aside in asides[left] if aside not in phrases]
-        phrases.append(draw.choice(unused or asides[left]))
+        phrases.append(draw.choice([a for a in asides[left] if a not in phrases] or asides[left]))
         left -= len(words(phrases[-1]))
     aside = "".join(f", {phrase}" for phrase in phrases) + ("," if phrases else "")
     sentence = draw.choice(grammar.patterns)

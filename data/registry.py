@@ -112,8 +112,8 @@ CORPORA = (
 
 
 def quick() -> bool:
-    """Whether `COURSE_QUICK` asks for small corpora (any value but empty and 0)."""
-    return os.environ.get("COURSE_QUICK", "0") not in ("", "0")
+    """Whether `COURSE_QUICK=1` asks for small corpora."""
+    return os.environ.get("COURSE_QUICK") == "1"
 
 
 def course_data() -> Path | None:
@@ -196,7 +196,7 @@ def download(source: Source) -> Path:
             f"What was downloaded as {source.file} is not the published file: try again later, "
             "or put the file into the folder named by COURSE_DATA."
         ) from wrong
-    hosts = " and ".join(url.split("/")[2] for url in source.urls)
+    hosts = " and ".join(dict.fromkeys(url.split("/")[2] for url in source.urls))
     raise CorpusMissing(
         f"{source.file} is not on this machine and {hosts} could not be reached: connect to the "
         "internet, or put the file into the folder named by COURSE_DATA."
@@ -280,6 +280,8 @@ def _lock(path: Path) -> Iterator[None]:
         try:
             database.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise OSError(f"{path.name}: {error}") from error
             raise CorpusError(
                 f"Another process has held {path} for {LOCK_TIMEOUT_S} s: "
                 "wait for it to finish, or end it."

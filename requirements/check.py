@@ -65,6 +65,17 @@ else: name = "cpu"
 print(json.dumps(name))
 """
 
+CORPORA = """
+import json
+from data import registry
+from data.__main__ import ACTIONS
+places = {name: actions.where() for name, actions in ACTIONS.items()}
+print(json.dumps([
+    {"name": c.name, "where": str(places.get(c.name) or ""), "built_in": c.name not in ACTIONS}
+    for c in registry.CORPORA
+]))
+"""
+
 
 class Report:
     """Aligned lines; remembers whether something required is missing."""
@@ -189,15 +200,15 @@ def check_corpora(report: Report) -> None:
     if not main_python().exists():
         report.line("note", "corpora", "listed once the packages are installed")
         return
-    corpora, fault = ask(main_python(), "-m", "data", "list", "--json")
+    corpora, fault = ask(main_python(), "-c", CORPORA)
     if corpora is None:
         report.line("missing", "corpora", f"cannot be listed ({fault})", "make setup")
         return
     for corpus in corpora:
-        state = "ok" if corpus["found"] else "optional"
-        where = corpus.get("where") or ("found" if corpus["found"] else "not here; optional")
-        remedy = "" if corpus["found"] else f"python -m data fetch {corpus['name']}"
-        report.line(state, corpus["name"], where, remedy)
+        name, where = corpus["name"], corpus["where"] or ("built in" if corpus["built_in"] else "")
+        command = "make glove" if name == "glove" else f".venv/bin/python -m data fetch {name}"
+        state = "ok" if where else "optional"
+        report.line(state, name, where or "not here", "" if where else command)
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ Every make target runs this first. It needs only the standard library, so that a
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import json
@@ -36,7 +37,7 @@ HOW_TO_GET_PYTHON = (
     "`uv python install 3.11` or `conda env create -f environment.yml`"
 )
 # TensorFlow announces its CPU features, and oneDNN with a time and a process id, on every import.
-# Without oneDNN the order of additions no longer depends on the processor, at no measurable cost.
+# Without oneDNN the announcement goes, and one reason why results differ between processors.
 KERNEL_ENV = {
     "python3": {
         "KERAS_BACKEND": "tensorflow",
@@ -81,7 +82,7 @@ def environments() -> list[Environment]:
 
 
 def check_platform() -> None:
-    if os.name == "nt":
+    if platform.system() == "Windows":
         raise SetupError(
             "make sets the course up on Linux, macOS and WSL: on Windows type "
             "`conda env create -f environment.yml` (see CONTRIBUTING.md)."
@@ -168,7 +169,7 @@ def explain(output: str) -> str:
     if re.search(r"No space left on device|Disk quota exceeded|Errno 28|Errno 122", output):
         return (
             "The disk filled up while packages were unpacked: make room (CPU builds need 5 GB in "
-            "all, the CUDA build of torch 11 GB), then type the same command again."
+            "all, the CUDA build of torch several more), then type the same command again."
         )
     if re.search(
         r"Retrying \(|Max retries|NewConnectionError|NameResolutionError|name resolution|"
@@ -292,7 +293,8 @@ def register_kernels() -> None:
             "argv": [str(env.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             "display_name": display_name,
             "language": "python",
-            "metadata": {"debugger": True},
+            "metadata": {"debugger": True, "supported_encryption": ["curve"]},
+            "kernel_protocol_version": "5.5",
             "env": KERNEL_ENV[name],
         }
         draft = folder / "kernel.json.new"
@@ -356,7 +358,10 @@ def main() -> int:
         print(f"set-up: {fault}", file=sys.stderr)
         return 1
     except OSError as fault:
-        print(f"set-up: {fault.strerror}: {fault.filename}", file=sys.stderr)
+        reason = f"{fault.strerror} ({fault.filename})" if fault.filename else str(fault)
+        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason = explain("No space left on device")
+        print(f"set-up: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("set-up: interrupted; the same command starts again cleanly.", file=sys.stderr)

@@ -1,0 +1,96 @@
+"""Sets accuracy thresholds from many trainings of the reference solution.
+
+A threshold is the mean accuracy of `SEEDS` runs, each with its own initial weights and its own
+fresh test reviews, less four standard deviations, rounded down to a whole percent. The runs are
+kept beside it in `autograder/thresholds/<assignment>.json`.
+
+A notebook takes part by two conventions: a locked cell `fit` (built-in corpus) or `real` (IMDB)
+trains and leaves `model` or `real_model`, and its first line sets the seed to 0.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import statistics
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+from nbgrader.utils import is_grade
+
+from autograder import check
+from autograder.report import write_atomically
+
+REPOSITORY = Path(__file__).parent.parent
+SEEDS = 10
+SIGMAS = 4
+CELLS = {"longmemory": ("fit", "model"), "imdb": ("real", "real_model")}
+MEASURE = {
+    "longmemory": "_tokens, _labels = longmemory.arrays(1000, seed='calibration/{seed}')",
+    "imdb": "_texts, _labels = imdb.load_data(num_words=5000)[1]\n_tokens = imdb.pad(_texts, 500)",
+}
+
+
+def run(assignment: str, corpus: str = "longmemory") -> int:
+    """Calibrate every notebook of the assignment on one corpus; write and print the thresholds."""
+    path = check.THRESHOLDS / f"{assignment}.json"
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for notebook in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb")):
+        entry = _calibrate(notebook, corpus)
+        results.setdefault(notebook.stem, {})[corpus] = entry
+        write_atomically(path, json.dumps(results, indent=1) + "\n")
+        print(f"{notebook.stem}: mean {entry['mean']:.4f}, threshold {entry['threshold']:.2f}")
+    return 0
+
+
+def threshold(accuracies: list[float]) -> float:
+    """Mean less four standard deviations, rounded down to a whole percent."""
+    lowest = statistics.mean(accuracies) - SIGMAS * statistics.stdev(accuracies)
+    return math.floor(round(lowest * 100, 6)) / 100
+
+
+def _calibrate(path: Path, corpus: str) -> dict:
+    notebook = nbformat.read(path, as_version=4)
+    cells = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
+    fit, model = CELLS[corpus]
+    prepare = [cell for name, cell in cells.items() if name not in ("fit", "real")]
+    os.environ["COURSE_TIER"] = "gpu" if corpus == "imdb" else "cpu"
+    client = NotebookClient(notebook, timeout=None)
+    accuracies, seconds = [], []
+    with client.setup_kernel():
+        for cell in prepare:
+            if not is_grade(cell):
+                client.execute_cell(cell, 0)
+        for seed in range(SEEDS):
+            start = time.monotonic()
+            source, seeded = re.subn(r"seed\(0\)", f"seed({seed})", cells[fit].source)
+            if seeded != 1:
+                raise ValueError(f"{path}: expected cell '{fit}' to set the seed to 0 once")
+            client.execute_cell(new_code_cell(source), 0)
+            seconds.append(round(time.monotonic() - start, 1))
+            accuracies.append(_measure(client, corpus, model, seed))
+            print(f"{path.stem} seed {seed}: {accuracies[-1]:.4f} ({seconds[-1]} s)", flush=True)
+    return {
+        "threshold": threshold(accuracies),
+        "mean": round(statistics.mean(accuracies), 4),
+        "standard_deviation": round(statistics.stdev(accuracies), 4),
+        "accuracies": accuracies,
+        "seconds": seconds,
+    }
+
+
+def _measure(client: NotebookClient, corpus: str, model: str, seed: int) -> float:
+    """The accuracy of the notebook's model on test reviews of its own."""
+    code = [
+        MEASURE[corpus].format(seed=seed),
+        f"_outputs = student.get({model!r}).predict(_tokens)[:, 0]",
+        "_bar = 0.5 if 'keras' in globals() else 0.0  # probabilities or logits",
+        "print(float(((_outputs > _bar) == (_labels > 0.5)).mean()))",
+    ]
+    cell = client.execute_cell(new_code_cell("\n".join(code)), 0)
+    return round(float(cell.outputs[-1].text), 4)

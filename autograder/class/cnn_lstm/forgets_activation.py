@@ -1,0 +1,35 @@
+# ---
+# note: no ReLU after the convolution; a linear network in front of the LSTM still learns the task
+# scores:
+#   pytorch: {function: 0}
+#   keras: {function: 0}
+# ---
+# %% pytorch model-answer
+class CNNLSTM(nn.Module):
+    def __init__(self, vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_dim)
+        self.convolution = nn.Conv1d(embedding_dim, num_filters, kernel_size, padding="same")
+        self.pooling = nn.MaxPool1d(2)
+        self.lstm = nn.LSTM(num_filters, hidden_size, batch_first=True)
+        self.classifier = nn.Linear(hidden_size, 1)
+
+    def forward(self, tokens):
+        x = self.embedding(tokens).transpose(1, 2)
+        x = self.pooling(self.convolution(x)).transpose(1, 2)
+        outputs, _ = self.lstm(x)
+        return self.classifier(outputs[:, -1])
+
+
+# %% keras model-answer
+def build_cnn_lstm(vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
+    return keras.Sequential(
+        [
+            keras.Input(shape=(None,), dtype="int32"),
+            layers.Embedding(vocab_size, embedding_dim),
+            layers.Conv1D(num_filters, kernel_size, padding="same"),
+            layers.MaxPooling1D(2),
+            layers.LSTM(hidden_size),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )

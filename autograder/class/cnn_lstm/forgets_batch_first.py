@@ -1,0 +1,31 @@
+# ---
+# note: the LSTM reads (T, N, C), so memory runs across reviews; Keras counts two biases
+# scores:
+#   pytorch: {function: 0, accuracy: 0}
+#   keras: {count: 3}
+# ---
+# %% pytorch model-answer
+class CNNLSTM(nn.Module):
+    def __init__(self, vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_dim)
+        self.convolution = nn.Conv1d(embedding_dim, num_filters, kernel_size, padding="same")
+        self.pooling = nn.MaxPool1d(2)
+        self.lstm = nn.LSTM(num_filters, hidden_size)
+        self.classifier = nn.Linear(hidden_size, 1)
+
+    def forward(self, tokens):
+        x = self.embedding(tokens).transpose(1, 2)
+        x = self.pooling(torch.relu(self.convolution(x))).transpose(1, 2)
+        outputs, _ = self.lstm(x)
+        return self.classifier(outputs[:, -1])
+
+
+# %% keras count-answer
+def count_parameters(vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
+    return {
+        "embedding": vocab_size * embedding_dim,
+        "convolution": num_filters * (embedding_dim * kernel_size + 1),
+        "lstm": 4 * hidden_size * (num_filters + hidden_size + 2),
+        "classifier": hidden_size + 1,
+    }

@@ -1,0 +1,333 @@
+"""Runs a submitted notebook: the student's cells in the sandbox, the test cells in the judge.
+
+One policy for what goes wrong: a cell that runs too long is interrupted; a kernel that does not
+come back, or that dies, is replaced by a fresh one in which the cells before are run again, without
+the cell that did it. That question scores 0 with the reason, the others go on. After
+`MAX_KERNELS` kernels the rest of the notebook is left ungraded, with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import zmq
+import zmq.asyncio
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_locked, is_solution
+from traitlets import Bool, Dict, Unicode
+
+from autograder import sandbox, scoring, wire
+
+MAX_KERNELS = 3
+GRACE_SECONDS = 5  # to come back after an interrupt
+REPOSITORY = Path(__file__).parent.parent
+# What a student's kernel sees of this repository: no solutions, no class, no other submissions.
+VISIBLE = [
+    REPOSITORY / "data",
+    *(REPOSITORY / "autograder" / name for name in ("__init__.py", "agent.py", "check.py")),
+    *(REPOSITORY / "autograder" / name for name in ("reference.py", "student.py", "wire.py")),
+    REPOSITORY / "autograder" / "thresholds",
+]
+JUDGE_IMPORTS = {"autograder", "data", "numpy", "math"}
+
+
+class KernelLostError(Exception):
+    """The kernel is dead or does not come back; the message says why."""
+
+
+class Execute(NbGraderPreprocessor):
+    """Executes a notebook for grading; takes the place of nbgrader's preprocessor of this name."""
+
+    sandbox = Bool(
+        True, help="Run student code under bubblewrap. False stamps every grade 'unsandboxed'."
+    ).tag(config=True)
+    limits = Dict(
+        help="Fields of autograder.sandbox.Limits that differ from their defaults, per assignment: "
+        "{'*': {'cell_seconds': 60}, 'cnn_lstm': {'memory_bytes': 8 * 2**30}}"
+    ).tag(config=True)
+    secret_file = Unicode(
+        "", help="File with the seed of the hidden test sets; only the judge reads it."
+    ).tag(config=True)
+    gpu = Bool(False, help="Pass the GPU's device nodes into the sandbox.").tag(config=True)
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        if self._unreadable(nb):
+            return nb, resources
+        assignment = resources["nbgrader"]["assignment"]
+        fields = {**self.limits.get("*", {}), **self.limits.get(assignment, {})}
+        run = NotebookRun(self, nb, resources, sandbox.Limits(**fields))
+        try:
+            run.execute()
+        finally:
+            run.close()
+        return nb, resources
+
+    def _unreadable(self, nb: NotebookNode) -> bool:
+        note = nb.metadata.get("autograder", {}).get("not_graded")
+        for cell in nb.cells:
+            if note and is_grade(cell) and not is_solution(cell):
+                scoring.record(cell, scoring.NOT_GRADED, note)
+        return bool(note)
+
+
+class NotebookRun:
+    """One notebook, the student's kernel (or kernels, one after the other), and the judge's."""
+
+    def __init__(
+        self, settings: Execute, nb: NotebookNode, resources: ResourcesDict, limits: sandbox.Limits
+    ) -> None:
+        self.settings, self.nb, self.limits, self.log = settings, nb, limits, settings.log
+        self.folder = Path(resources["metadata"]["path"])
+        self.deadline = time.monotonic() + limits.notebook_seconds
+        self.kernels = 0
+        self.lost: dict[int, str] = {}  # cells that ended a kernel, and how
+        self.given_up = ""
+        self.student: Client | None = None
+        self.judge: Client | None = None
+        nb.metadata.pop("widgets", None)
+
+    def execute(self) -> None:
+        """Run every code cell in order; each test cell ends with a record of its score."""
+        judged = imports_for_judge(self.nb)
+        self._start_student()
+        if judged is not None:
+            self._start_judge(judged)
+        for index, cell in enumerate(self.nb.cells):
+            if cell.cell_type != "code":
+                continue
+            is_test = is_grade(cell) and not is_solution(cell)
+            if not self.given_up:
+                try:
+                    self._run(index, cell, in_judge=is_test and judged is not None)
+                except KernelLostError as error:
+                    self._replace_student(index, str(error))
+            if is_test:
+                where = "judge" if judged is not None else "in-kernel"
+                self._score(index, cell, where)
+
+    def close(self) -> None:
+        for client in (self.student, self.judge):
+            if client is not None:
+                client.close()
+
+    def _run(self, index: int, cell: NotebookNode, in_judge: bool) -> None:
+        remaining = self.deadline - time.monotonic()
+        if remaining <= 0:
+            self.given_up = f"the notebook ran longer than {self.limits.notebook_seconds} seconds"
+            return
+        seconds = int(min(self.limits.cell_seconds, remaining)) + 1
+        if not in_judge:
+            self.student.run(cell, index, seconds)
+            return
+        self.judge.quietly(f"_judge.start_clock({seconds})")
+        self.judge.run(cell, index, seconds + 2 * GRACE_SECONDS)
+        if any(output.get("ename") == "NoAnswerError" for output in cell.outputs):
+            self.student.expect_answer()
+
+    def _score(self, index: int, cell: NotebookNode, where: str) -> None:
+        if index in self.lost:
+            scoring.record(cell, 0.0, self.lost[index], where)
+        elif self.given_up:
+            scoring.record(cell, scoring.NOT_GRADED, self.given_up, where)
+        else:
+            scoring.record_outputs(cell, where)
+        if not self.settings.sandbox:
+            cell.metadata["autograder"]["unsandboxed"] = True
+
+    def _start_student(self) -> None:
+        self.kernels += 1
+        manager = sandbox.kernel_manager(
+            self.nb.metadata.kernelspec.name,
+            self.folder,
+            self.limits,
+            files=self._files(),
+            readonly=VISIBLE,
+            environment={"COURSE_TIER": os.environ.get("COURSE_TIER", "cpu")},
+            gpu=self.settings.gpu,
+            sandbox=self.settings.sandbox,
+        )
+        self.student = Client(self.nb, manager, self.limits.output_bytes)
+        if self.judge is not None:
+            self._introduce()
+
+    def _files(self) -> list[str]:
+        """The student's and the release's data files; nothing else that lies beside them."""
+        files = (path for path in self.folder.rglob("*") if path.suffix != ".ipynb")
+        return [str(path.relative_to(self.folder)) for path in files if path.is_file()]
+
+    def _start_judge(self, imports: str) -> None:
+        manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
+        self.judge = Client(self.nb, manager, self.limits.output_bytes, self._judge_environment())
+        self.judge.quietly(f"from autograder import judge as _judge\n{imports}")
+        self._introduce()
+
+    def _introduce(self) -> None:
+        self.judge.quietly(f"_judge.connect({self.student.km.connection_file!r})")
+
+    def _judge_environment(self) -> dict[str, str]:
+        secret = self.settings.secret_file
+        one_thread = {"OPENBLAS_NUM_THREADS": "1"}  # small matrices; the student's kernel is busy
+        return one_thread | ({"COURSE_SECRET_FILE": os.path.abspath(secret)} if secret else {})
+
+    def _replace_student(self, index: int, reason: str) -> None:
+        """A fresh kernel in the state before cell `index`, or an end of the run with a reason."""
+        self.lost[index] = reason
+        self.nb.cells[index].setdefault("outputs", []).append(error_output(reason))
+        self.student.close()
+        if self.kernels >= MAX_KERNELS:
+            self.given_up = f"the kernel was lost {self.kernels} times, at last: {reason}"
+            return
+        self._start_student()
+        for earlier, cell in enumerate(self.nb.cells[:index]):
+            is_student_cell = cell.cell_type == "code" and not is_grade(cell)
+            if is_student_cell and earlier not in self.lost:
+                copy = NotebookNode({**cell, "outputs": []})
+                try:
+                    self._run(earlier, copy, in_judge=False)
+                except KernelLostError as error:
+                    return self._replace_student(index, str(error))
+
+
+class Client:
+    """A kernel that has been started, and what is asked of it."""
+
+    def __init__(
+        self,
+        nb: NotebookNode,
+        km: AsyncKernelManager,
+        output_bytes: int,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.km = km
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.MAXMSGSIZE, 2 * wire.MAX_BYTES)
+        km.client = functools.partial(km.client, context=context)
+        self.client = BoundedClient(
+            nb,
+            km,
+            output_bytes=output_bytes,
+            allow_errors=True,
+            interrupt_on_timeout=True,
+            error_on_timeout=TIMEOUT_REPLY,
+            raise_on_iopub_timeout=False,
+            coalesce_streams=True,
+        )
+        self._folder = tempfile.TemporaryDirectory(prefix="judge-")
+        started = {}
+        if environment is not None:  # the judge: no TCP port, and a folder of its own
+            km.ip = str(Path(self._folder.name) / "ipc")
+            started = {"env": {**os.environ, **environment}}
+        self.client.start_new_kernel(cwd=self._folder.name, **started)
+        self.client.start_new_kernel_client()
+
+    def run(self, cell: NotebookNode, index: int, seconds: int) -> None:
+        """Execute a cell of the notebook. Raises KernelLostError if the kernel does not survive."""
+        self.client.timeout = seconds
+        try:
+            self.client.execute_cell(cell, index, store_history=True)
+        except DeadKernelError:
+            raise KernelLostError(self._why_dead()) from None
+        if any(output.get("ename") == "CellTimeoutError" for output in cell.outputs):
+            cell.outputs[-1]["evalue"] = f"the cell ran longer than {seconds} seconds"
+            self.expect_answer()
+
+    def quietly(self, code: str) -> None:
+        """Execute trusted code that is no part of the notebook. RuntimeError if it fails."""
+        cell = NotebookNode(cell_type="code", source=code, metadata={}, outputs=[])
+        self.client.timeout = 60
+        self.client.execute_cell(cell, 0, store_history=False)
+        for output in cell.outputs:
+            if output.output_type == "error":
+                raise RuntimeError(f"the judge could not be prepared: {output.evalue}")
+
+    def expect_answer(self) -> None:
+        """Interrupt; raises KernelLostError if the kernel is not ready again soon after."""
+        kc = self.client.kc
+        try:
+            run_sync(self.km.interrupt_kernel)()
+            run_sync(kc.wait_for_ready)(timeout=GRACE_SECONDS)
+        except RuntimeError:
+            alive = run_sync(self.km.is_alive)()
+            raise KernelLostError(
+                "the cell ran too long and could not be interrupted" if alive else self._why_dead()
+            ) from None
+
+    def close(self) -> None:
+        self.client.shutdown_kernel = "immediate"
+        self.client._cleanup_kernel()
+        self._folder.cleanup()
+
+    def _why_dead(self) -> str:
+        reason = getattr(self.km.provisioner, "exit_reason", None)
+        return f"the kernel stopped while this cell ran: {reason or 'no reason known'}"
+
+
+TIMEOUT_REPLY = {
+    "ename": "CellTimeoutError",
+    "evalue": "the cell ran too long",
+    "traceback": ["CellTimeoutError: the cell ran too long and was interrupted"],
+}
+
+
+class BoundedClient(NotebookClient):
+    """An nbclient that keeps `output_bytes` of a cell's output and says what it left out."""
+
+    def __init__(self, nb: NotebookNode, km: Any, output_bytes: int, **options: Any) -> None:
+        super().__init__(nb, km, **options)
+        self.output_bytes = output_bytes
+        self.current: NotebookNode | None = None
+        self.written = 0
+
+    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
+        if cell is not self.current:
+            self.current, self.written = cell, 0
+        if msg["msg_type"] in ("stream", "display_data", "execute_result", "update_display_data"):
+            before = self.written
+            self.written += len(str(msg["content"]))
+            if self.written > self.output_bytes:
+                if before <= self.output_bytes:
+                    text = f"\n[output beyond {self.output_bytes:,} bytes was left out]\n"
+                    cell.outputs.append(new_output("stream", name="stderr", text=text))
+                return None
+        return super().process_message(msg, cell, cell_index)
+
+
+def imports_for_judge(nb: NotebookNode) -> str | None:
+    """The import lines that test cells rely on, taken from locked cells; None: not for the judge.
+
+    A notebook is judged if a locked cell imports `autograder`. Only imports of the course's own
+    packages and NumPy are taken, so the judge does not load a deep-learning framework.
+    """
+    lines = []
+    for cell in nb.cells:
+        if cell.cell_type != "code" or not (is_locked(cell) or is_grade(cell)):
+            continue
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.ImportFrom):
+                packages = {(node.module or "").partition(".")[0]}
+            elif isinstance(node, ast.Import):
+                packages = {alias.name.partition(".")[0] for alias in node.names}
+            else:
+                continue
+            if packages <= JUDGE_IMPORTS:
+                lines.append(ast.unparse(node))
+    return "\n".join(lines) if any("autograder" in line for line in lines) else None
+
+
+def error_output(reason: str) -> NotebookNode:
+    return new_output("error", ename="KernelLost", evalue=reason, traceback=[reason])

@@ -1,0 +1,49 @@
+"""Feedback pages: what a test said and what it was worth, without the test's hidden part."""
+
+from __future__ import annotations
+
+from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_solution
+from traitlets import Bool
+
+
+class HideTests(NbGraderPreprocessor):
+    """Removes hidden tests from test cells and puts the score's note in words below them."""
+
+    show_hidden_tests = Bool(False, help="Show the source of hidden tests, as nbgrader does.").tag(
+        config=True
+    )
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        if not is_grade(cell) or is_solution(cell):
+            return cell, resources
+        if not self.show_hidden_tests:
+            ClearHiddenTests()._remove_hidden_test_region(cell)
+            for output in cell.get("outputs", []):
+                if output.output_type == "error":  # a traceback quotes the test's source
+                    output.traceback = [f"{output.ename}: {output.evalue}"]
+        record = cell.metadata.get("autograder", {})
+        if record.get("points") is None or record.get("unsandboxed"):
+            cell.outputs = [*cell.get("outputs", []), new_output("stream", text=_words(record))]
+        return cell, resources
+
+
+class Sanitize(SanitizeHTML):
+    """nbconvert's HTML sanitiser, switched on: no script of a submission reaches a browser."""
+
+    enabled = True
+
+
+def _words(record: dict) -> str:
+    lines = []
+    if record.get("points") is None:
+        lines.append(f"Not graded: {record.get('note') or 'the cell did not run'}.")
+    if record.get("unsandboxed"):
+        lines.append("Graded without a sandbox.")
+    return "\n".join(lines) + "\n"

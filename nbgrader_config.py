@@ -1,0 +1,58 @@
+"""What `nbgrader` does in this course; one line per decision."""
+
+import os
+import warnings
+from pathlib import Path
+
+c = get_config()  # noqa: F821 (given by traitlets)
+
+# nbgrader 0.9.6 with SQLAlchemy 2 and nbformat 5 warns of things that a grader cannot act upon.
+warnings.filterwarnings("ignore", message="Object of type .* not in session")
+warnings.filterwarnings("ignore", message="Cell is missing an id field")
+
+# Where things are: exercises are edited in solutions/, the rest of a class lives in one folder.
+grading = Path(os.environ.get("COURSE_GRADING", "grading")).absolute()
+grading.mkdir(parents=True, exist_ok=True)
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "exercises"
+c.CourseDirectory.submitted_directory = str(grading / "submitted")
+c.CourseDirectory.autograded_directory = str(grading / "autograded")
+c.CourseDirectory.feedback_directory = str(grading / "feedback")
+c.CourseDirectory.db_url = f"sqlite:///{grading / 'gradebook.db'}"
+c.ZipCollectApp.downloaded_directory = os.path.relpath(grading / "downloaded")
+
+# A download is one folder per student: downloaded/<assignment>/archive/<student>/<notebook>.ipynb
+c.FileNameCollectorPlugin.named_regexp = r".*/(?P<student_id>[^/]+)/(?P<file_id>[^/]+)"
+
+# An exercise that is not solved yet fails with this and nothing else.
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError()"}
+
+# Broken files get a note instead of stopping the class; deleted cells are put back.
+c.Autograde.exporter_class = "autograder.submissions.SubmissionExporter"
+c.Autograde.sanitize_preprocessors = [
+    "autograder.submissions.MendSubmission",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.DeduplicateIds",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
+# Student code runs in the sandbox, test cells in the judge, and only the judge's record counts.
+c.Autograde.autograde_preprocessors = [
+    "autograder.execute.Execute",
+    "nbgrader.preprocessors.LimitOutput",
+    "autograder.scoring.SaveGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Execute.secret_file = str(grading / "secret_seed")
+c.Execute.sandbox = os.environ.get("COURSE_UNSANDBOXED") != "1"
+
+# Feedback shows messages and points, not hidden tests, and no script of a student runs in it.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "autograder.feedback.HideTests",
+    "autograder.feedback.Sanitize",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]

@@ -1,0 +1,243 @@
+"""`nbgrader autograde` on a class of good, broken and hostile notebooks, in one run."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+
+import nbformat
+import pytest
+from nbformat.v4 import new_output
+
+GOOD = "def square(x):\n    return x * x"
+EXPECTED_GOOD = {"integers": 3, "fractions": 4, "essay": 0}
+
+
+@pytest.fixture(scope="module")
+def course(tiny_course_factory):
+    course = tiny_course_factory()
+    good = course.answered(GOOD)
+    for name in STUDENTS:
+        course.hand_in(name, good, "two")  # the second notebook is always fine
+    for name, make in STUDENTS.items():
+        made = make(course, copy.deepcopy(good))
+        if made is not None:
+            course.hand_in(name, made)
+    course.log = course.nbgrader(
+        "autograde", "tiny", "--Execute.limits={'tiny': {'cell_seconds': 6}}", check=False
+    )
+    course.nbgrader("generate_feedback", "tiny")
+    return course
+
+
+def with_code(code):
+    return lambda course, good: course.answered(code)
+
+
+def truncated(course, good):
+    return json.dumps(good)[:700]
+
+
+def wrong_kernel(course, good):
+    good.metadata.kernelspec.name = "julia-1.11"
+    return good
+
+
+def doubled(course, good):
+    extra = copy.deepcopy(next(c for c in good.cells if c.id == "square"))
+    extra.source = "def square(x):\n    return 0"
+    extra.id = "another"
+    good.cells.insert(1, extra)
+    return nbformat.writes(good).replace('"another"', '"square"')  # nbformat would mend it
+
+
+def deleted_test(course, good):
+    good.cells = [c for c in good.cells if c.id != "integers"]
+    return good
+
+
+def deleted_everything(course, good):
+    good.cells = []
+    return good
+
+
+def renamed(course, good):
+    course.hand_in("renamed", good, "one (1)")
+
+
+def huge(course, good):
+    text = "x" * 1_000_000
+    output = new_output("stream", text=text)
+    next(c for c in good.cells if c.id == "square").outputs = [output] * 200
+    return good
+
+
+def edited_points(course, good):
+    cell = next(c for c in good.cells if c.id == "integers")
+    cell.metadata.nbgrader.points = 100
+    cell.source = "100"
+    cell.metadata.autograder = {"points": 100, "note": "", "where": "judge"}
+    good.metadata.autograder = {"notes": ["full marks, please"]}
+    return good
+
+
+STUDENTS = {
+    "good": lambda course, good: good,
+    "blank": lambda course, good: course.released(),
+    "half": with_code("def square(x):\n    return int(x * x)"),
+    "prints_to_stderr": with_code(
+        "import sys, warnings\ndef square(x):\n    warnings.warn('old')\n"
+        "    print('careful', file=sys.stderr)\n    return x * x"
+    ),
+    "raises": with_code("def square(x):\n    raise KeyError('<b>x</b>')"),
+    "returns_nan": with_code("def square(x):\n    return float('nan')"),
+    "equal_to_all": with_code(
+        "class All:\n    def __eq__(self, other):\n        return True\n"
+        "def square(x):\n    return All()"
+    ),
+    "stops": with_code(
+        "import os\ndef square(x):\n    os._exit(1) if x == 3 else None\n    return x * x"
+    ),
+    "stops_at_once": with_code("import os\nos._exit(1)"),
+    "never_ends": with_code("def square(x):\n    while x == 3:\n        pass\n    return x * x"),
+    "cannot_be_interrupted": with_code(
+        "def square(x):\n    while x == 3:\n        try:\n            while True:\n"
+        "                pass\n        except KeyboardInterrupt:\n            pass\n    return x * x"
+    ),
+    "writes_much": with_code(
+        "for i in range(3000):\n    print('y' * 10_000)\ndef square(x):\n    return x * x"
+    ),
+    "script": with_code(
+        "from IPython.display import HTML, Javascript, display\n"
+        "display(HTML('<script>alert(1)</script><img src=x onerror=alert(2)>'))\n"
+        "display(Javascript('alert(3)'))\ndef square(x):\n    return x * x"
+    ),
+    "truncated": truncated,
+    "empty_file": lambda course, good: "",
+    "text_file": lambda course, good: "my answer is 9",
+    "list": lambda course, good: "[]",
+    "binary": lambda course, good: bytes(range(256)),
+    "wrong_kernel": wrong_kernel,
+    "doubled": doubled,
+    "deleted_test": deleted_test,
+    "deleted_everything": deleted_everything,
+    "renamed": renamed,
+    "huge": huge,
+    "edited_points": edited_points,
+}
+NONE = {"integers": None, "fractions": None, "essay": None}
+SCORES = {
+    "blank": {"integers": 0, "fractions": 0},
+    "half": {"fractions": 1},
+    "raises": {"integers": 0, "fractions": 0},
+    "returns_nan": {"integers": 0, "fractions": 0},
+    "equal_to_all": {"integers": 0, "fractions": 0},
+    "stops": {"integers": 0},
+    "stops_at_once": {"integers": 0, "fractions": 0},
+    "never_ends": {"integers": 0},
+    "cannot_be_interrupted": {"integers": 0},
+    "deleted_everything": {"integers": 0, "fractions": 0},
+    **{name: NONE for name in ("truncated", "empty_file", "text_file", "list", "binary")},
+    "renamed": NONE,
+}
+NOTES = {
+    "truncated": "one.ipynb: the file is not a readable notebook (JSONDecodeError",
+    "empty_file": "one.ipynb: the file is not a readable notebook",
+    "text_file": "hand it in again",
+    "list": "the file is not a readable notebook",
+    "binary": "the file is not a readable notebook (UnicodeDecodeError",
+    "wrong_kernel": "made for the kernel 'julia-1.11', graded with 'python3'",
+    "doubled": "'square' stands 2 times in the notebook; the last one was graded",
+    "deleted_test": "missing and put back: integers",
+    "deleted_everything": "missing and put back: setup, square, integers, fractions, essay",
+    "renamed": "one.ipynb: was not handed in; is it one (1).ipynb? Rename it and grade again",
+    "huge": "MiB; its outputs were dropped",
+}
+
+
+def scores(row, notebook):
+    return {s.question: s.points for s in row.scores if s.notebook == notebook}
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_scores(course, name):
+    row = course.rows()[name]
+    assert scores(row, "two") == EXPECTED_GOOD
+    assert scores(row, "one") == EXPECTED_GOOD | SCORES.get(name, {})
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_notes(course, name):
+    text = "; ".join(course.rows()[name].notes)
+    if name in NOTES:
+        assert NOTES[name] in text
+    else:
+        assert text == ""
+
+
+def records(course, name):
+    return {
+        cell.metadata.nbgrader.grade_id: cell.metadata.autograder
+        for cell in course.autograded(name).cells
+        if "autograder" in cell.metadata
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("raises", "your code raised KeyError: '<b>x</b>'"),
+        ("blank", "still to be written"),
+        ("equal_to_all", "found <the student's All>"),
+        ("returns_nan", "expected 9, found nan"),
+        ("never_ends", "gave no answer within"),
+        ("cannot_be_interrupted", "could not be interrupted"),
+        ("stops", "the kernel stopped while this cell ran"),
+    ],
+)
+def test_reasons(course, name, reason):
+    assert reason in records(course, name)["integers"]["note"]
+
+
+def test_what_a_library_writes_is_kept_and_costs_nothing(course):
+    assert records(course, "prints_to_stderr")["integers"]["points"] == 3
+
+
+def test_output_is_bounded(course):
+    cell = next(c for c in course.autograded("writes_much").cells if c.id == "square")
+    assert len(str(cell.outputs)) < 2 * 2**20
+    assert "was left out" in str(cell.outputs)
+
+
+def test_points_stay_within_the_maximum(course):
+    for row in course.rows().values():
+        for score in row.scores:
+            assert score.points is None or (
+                math.isfinite(score.points) and 0 <= score.points <= score.maximum
+            )
+
+
+def feedback(course, name, file="one"):
+    return (course.folder / "feedback" / name / "tiny" / f"{file}.html").read_text()
+
+
+def test_feedback_hides_hidden_tests(course):
+    for name in ("good", "half", "raises", "stops"):
+        page = feedback(course, name)
+        assert "hidden-marker" not in page
+        assert "square of 3" in page
+
+
+def test_feedback_runs_no_script_of_a_student(course):
+    page = feedback(course, "script")
+    body = page[page.index("<body") :]
+    assert "<script>alert" not in body
+    assert "onerror" not in body
+    assert "<script>alert(3)" not in body
+
+
+def test_feedback_of_an_unreadable_file_says_why(course):
+    page = feedback(course, "truncated")
+    assert "not a readable notebook" in page
+    assert "Not graded" in page

@@ -1,0 +1,382 @@
+"""The set-up machinery; a shell script stands in for Python 3.11, so nothing is fetched."""
+
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+COURSE = Path(__file__).resolve().parents[1]
+REQUIREMENTS = COURSE / "requirements"
+FAKE_PYTHON = """#!/bin/sh
+if [ "$1" = -c ]; then echo "3.11 True $0"; exit 0; fi
+echo "$*" >> "$CALLS"
+if [ "$2" = venv ]; then
+    mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "version = 3.11.7" > "$3/pyvenv.cfg"
+    exit 0
+fi
+sleep "${PIP_SECONDS:-0}"
+echo "$PIP_PRINTS"
+exit "${PIP_STATUS:-0}"
+"""
+NO_NETWORK = (
+    "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by "
+    "'NewConnectionError('Temporary failure in name resolution')'\n"
+    "ERROR: No matching distribution found for absl-py==2.5.1"
+)
+pytestmark = pytest.mark.skipif(
+    platform.system() != "Linux", reason="the stand-in interpreter plays the set-up on Linux"
+)
+
+
+def load(name: str):
+    spec = importlib.util.spec_from_file_location(f"setup_{name}", REQUIREMENTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def install():
+    return load("install")
+
+
+class Course:
+    """A copy of the set-up's files in a folder of its own, beside the stand-in interpreter."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.calls_file = folder / "course", folder / "calls.txt"
+        self.root.mkdir()
+        shutil.copytree(REQUIREMENTS, self.root / "requirements")
+        for name in ("pyproject.toml", "Makefile"):
+            shutil.copy(COURSE / name, self.root)
+        programs = folder / "bin"
+        programs.mkdir()
+        (programs / "python3.11").write_text(FAKE_PYTHON)
+        (programs / "python3.11").chmod(0o755)
+        self.env = {
+            "PATH": f"{programs}:/usr/bin:/bin",
+            "CALLS": str(self.calls_file),
+            "HOME": str(folder),
+        }
+
+    def start(self, **env: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, self.root / "requirements" / "install.py"],
+            env={**self.env, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, **env: str) -> SimpleNamespace:
+        self.calls_file.write_text("")
+        process = self.start(**env)
+        out, err = process.communicate(timeout=60)
+        return SimpleNamespace(status=process.returncode, out=out, err=err, calls=self.calls())
+
+    def calls(self) -> list[str]:
+        """What the set-up did, in order: 'venv .venv', 'lock main.txt', 'link' …"""
+        short = []
+        for line in self.calls_file.read_text().splitlines():
+            last = line.split()[-1] if "venv" in line.split()[:2] else line
+            if last != line:
+                short.append(f"venv {Path(last).name}")
+            else:
+                lock = re.search(r"-r \S*/(\S+)", line)
+                short.append(f"lock {lock.group(1)}" if lock else "link")
+        return short
+
+
+@pytest.fixture
+def course(tmp_path):
+    return Course(tmp_path)
+
+
+MAIN_CALLS = ["venv .venv", "lock main.txt", "link"]
+GLUON_CALLS = ["venv .venv-gluon", "lock gluon.txt", "link"]
+
+
+def test_first_run_does_six_numbered_steps_and_the_second_none(course):
+    first = course.run()
+    assert (first.status, first.err) == (0, "")
+    lines = first.out.splitlines()
+    assert [line[:5] for line in lines] == [f"[{n}/6]" for n in range(1, 7)]
+    assert all(re.search(r" … \d+ s$", line) for line in lines)
+    assert re.match(r"\[2/6\] installing \d{3} packages into \.venv … ", lines[1])
+    assert first.calls == MAIN_CALLS + GLUON_CALLS
+
+    second = course.run()
+    assert (second.status, second.out, second.err, second.calls) == (0, "", "", [])
+
+
+def test_both_kernels_are_registered_inside_the_main_environment(course):
+    course.run()
+    kernels = course.root / ".venv" / "share" / "jupyter" / "kernels"
+    specs = {file.parent.name: json.loads(file.read_text()) for file in kernels.glob("*/*.json")}
+    assert {name: spec["argv"][0] for name, spec in specs.items()} == {
+        "python3": str(course.root / ".venv" / "bin" / "python"),
+        "gluon": str(course.root / ".venv-gluon" / "bin" / "python"),
+    }
+    assert specs["python3"]["env"]["TF_CPP_MIN_LOG_LEVEL"] == "2"
+    assert not (Path(course.env["HOME"]) / ".local").exists()
+
+
+def test_a_changed_lock_updates_only_its_environment(course):
+    course.run()
+    lock = course.root / "requirements" / "gluon.txt"
+    lock.write_text(lock.read_text() + "six==1.17.0\n")
+    assert course.run().calls == ["lock gluon.txt", "link"]
+
+
+def test_a_moved_clone_is_installed_again(course):
+    course.run()
+    course.root = course.root.rename(course.root.with_name("elsewhere"))
+    assert course.run().calls == MAIN_CALLS + GLUON_CALLS
+
+
+def test_an_environment_made_by_hand_is_kept_and_completed(course):
+    course.run()
+    (course.root / ".venv" / "course-setup.txt").unlink()
+    (course.root / ".venv" / "mine").touch()
+    assert course.run().calls == ["lock main.txt", "link"]
+    assert (course.root / ".venv" / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("pip_prints", "sentence"),
+    [
+        (NO_NETWORK, "The package index cannot be reached: "),
+        ("ERROR: Could not install packages: [Errno 28] No space left on device", "The disk fill"),
+        ("ERROR: No matching distribution found for mxnet==1.9.1", "has no mxnet==1.9.1 for "),
+        ("ERROR: something new", "pip failed (something new): "),
+    ],
+)
+def test_a_failing_pip_gives_one_sentence_and_the_next_run_starts_again(
+    course, pip_prints, sentence
+):
+    failed = course.run(PIP_PRINTS=pip_prints, PIP_STATUS="1")
+    assert failed.status == 1
+    assert failed.calls == ["venv .venv", "lock main.txt"]
+    assert failed.err.startswith("set-up: ")
+    assert sentence in failed.err
+    assert failed.err.count("\n") == 1
+    again = course.run()
+    assert (again.status, again.calls) == (0, MAIN_CALLS + GLUON_CALLS)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(course):
+    (course.root / ".setup.lock").mkdir()
+    failed = course.run()
+    assert (failed.status, failed.calls) == (1, [])
+    assert failed.err == f"set-up: Is a directory ({course.root / '.setup.lock'})\n"
+
+
+def test_a_disk_that_fills_up_under_the_set_up_itself(install, monkeypatch, capsys):
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(install, "set_up", full)
+    assert install.main() == 1
+    assert capsys.readouterr().err.startswith("set-up: The disk filled up while packages were")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_is_restarted_cleanly(course, how):
+    process = course.start(PIP_SECONDS="0.5")
+    while not (course.calls_file.exists() and "lock main.txt" in course.calls()):
+        time.sleep(0.01)
+    (course.root / ".venv" / "half a package").touch()
+    process.send_signal(how)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == (130 if how == signal.SIGINT else -9)
+    assert "Traceback" not in err
+    assert course.run().calls == MAIN_CALLS + GLUON_CALLS
+    assert not (course.root / ".venv" / "half a package").exists()
+
+
+def test_two_at_once_install_once(course):
+    processes = [course.start(PIP_SECONDS="0.3") for _ in range(2)]
+    out = [process.communicate(timeout=30)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert course.calls() == MAIN_CALLS + GLUON_CALLS
+    assert sum("waiting for it" in text for text in out) == 1
+
+
+def fake_interpreter(folder: Path, answer: str) -> None:
+    (folder / "python3").write_text(f"#!/bin/sh\necho {answer}\n")
+    (folder / "python3").chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (None, r"needs Python 3\.11 \(found: none\): install it with .*python@3\.11"),
+        ("3.12 True /x", r"needs Python 3\.11 \(found: 3\.12\): install it with "),
+        ("3.11 False /x", r"cannot make virtual environments: .*apt-get install python3\.11-venv"),
+    ],
+)
+def test_no_usable_python_is_one_sentence(install, monkeypatch, tmp_path, answer, sentence):
+    if answer:
+        fake_interpreter(tmp_path, answer)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(install, "PYTHON_ELSEWHERE", ())
+    monkeypatch.setattr(sys, "_base_executable", "/nowhere/python")
+    with pytest.raises(install.SetupError, match=sentence):
+        install.find_python()
+
+
+def test_the_first_python_that_works_is_taken(install, monkeypatch, tmp_path):
+    for name, answer in (("broken", ""), ("old", "3.10 True /old"), ("good", "3.11 True /good")):
+        (tmp_path / name).mkdir()
+        fake_interpreter(tmp_path / name, answer)
+    path = [str(tmp_path / name) for name in ("broken", "missing", "old", "good")]
+    monkeypatch.setenv("PATH", ":".join(path))
+    assert install.find_python() == "/good"
+
+
+def test_a_full_disk_is_one_sentence(install, monkeypatch):
+    usage = SimpleNamespace(free=2.0e9)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    install.check_disk([install.GLUON])  # 0.7 GB fits
+    with pytest.raises(install.SetupError, match=r"needs 4\.6 GB of disk .* has 2\.0 GB free: "):
+        install.check_disk([install.MAIN, install.GLUON])
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "names"),
+    [
+        ("Linux", "x86_64", [".venv", ".venv-gluon"]),
+        ("Linux", "aarch64", [".venv", ".venv-gluon"]),
+        ("Darwin", "arm64", [".venv"]),
+    ],
+)
+def test_gluon_is_left_out_where_mxnet_has_no_build(install, monkeypatch, system, machine, names):
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    install.check_platform()
+    assert [env.folder.name for env in install.environments()] == names
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "sentence"),
+    [("Windows", "AMD64", "conda env create"), ("Darwin", "x86_64", "not built for Intel Macs")],
+)
+def test_platforms_without_a_set_up_are_told_the_way(
+    install, monkeypatch, system, machine, sentence
+):
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with pytest.raises(install.SetupError, match=sentence):
+        install.check_platform()
+
+
+@pytest.mark.parametrize("name", ["main", "gluon"])
+def test_the_lock_pins_everything_asked_for(name):
+    lines = (REQUIREMENTS / f"{name}.txt").read_text().splitlines()
+    pins = {line.split("==")[0]: Requirement(line) for line in lines}
+    assert len(pins) == len(lines), "a package is locked twice"
+    for line in lines:
+        assert re.fullmatch(r"[a-z0-9.-]+==[^+ ;]+( ; .+)?", line), line
+    for asked in load("lock").wanted(REQUIREMENTS / f"{name}.in"):
+        asked = Requirement(asked)
+        pin = pins[asked.name]
+        version = next(iter(pin.specifier)).version
+        assert asked.specifier.contains(version)
+        assert str(asked.marker) == str(pin.marker)
+
+
+def test_the_versions_the_course_promises():
+    main = (REQUIREMENTS / "main.txt").read_text().splitlines()
+    gluon = (REQUIREMENTS / "gluon.txt").read_text().splitlines()
+    assert "torch==2.13.0" in main
+    assert {"mxnet==1.9.1", "numpy==1.23.5"} <= set(gluon)
+    tensorflow = [Requirement(line) for line in main if line.startswith("tensorflow")]
+    for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")):
+        here = {"sys_platform": system, "platform_machine": machine}
+        chosen = [r.name for r in tensorflow if r.marker.evaluate(here)]
+        cpu_build = (system, machine) == ("linux", "x86_64")
+        assert chosen == ["tensorflow-cpu" if cpu_build else "tensorflow"]
+
+
+def test_a_lock_made_on_any_machine_fits_all():
+    compiled = ["nvidia-cublas==13.1", "torch==2.13.0+cpu", "triton==3.5.0", "zipp==3.0"]
+    asked = ["torch==2.13.0", 'appnope==0.1 ; sys_platform == "nowhere"']
+    assert load("lock").portable(compiled, asked) == [
+        'appnope==0.1 ; sys_platform == "nowhere"',
+        "torch==2.13.0",
+        "zipp==3.0",
+    ]
+
+
+def test_conda_users_get_the_same_packages():
+    environment = yaml.safe_load((COURSE / "environment.yml").read_text())
+    assert environment["dependencies"] == [
+        "python=3.11",
+        "pip",
+        "make",
+        {"pip": ["-r requirements/main.txt"]},
+    ]
+
+
+def make(course: Course, *arguments: str) -> subprocess.CompletedProcess:
+    command = ["make", "-C", course.root, *arguments]
+    return subprocess.run(command, env=course.env, capture_output=True, text=True, timeout=60)
+
+
+def test_make_alone_lists_every_target(course):
+    targets = re.search(r"^\.PHONY: (.*)", (COURSE / "Makefile").read_text(), re.M).group(1)
+    listed = re.findall(r"^  make (\w+)", make(course).stdout, re.M)
+    assert sorted(listed) == sorted(set(targets.split()) - {"python"})
+
+
+def test_make_without_any_python_says_what_to_get(course, tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "sh").symlink_to(shutil.which("sh"))
+    make_program = shutil.which("make")
+    run = subprocess.run(
+        [make_program, "-C", course.root, "setup"],
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode != 0
+    assert "The course needs Python 3.11 and found none: install it with" in run.stderr
+
+
+def test_check_works_before_anything_is_installed(course):
+    env = {**course.env, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    run = subprocess.run(
+        [sys.executable, course.root / "requirements" / "check.py"],
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stderr) == (1, "")
+    assert re.search(r"MISSING +packages +not installed\n +get it:  make setup\n", run.stdout)
+    assert re.search(r"MISSING +gluon kernel +not registered\n +get it:  make setup\n", run.stdout)
+    assert run.stdout.endswith("'get it' say how.\n")
+
+
+def test_check_survives_half_an_installation(course):
+    course.run()  # the stand-in interpreters answer no question
+    run = subprocess.run(
+        [sys.executable, course.root / "requirements" / "check.py"],
+        env=course.env,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stderr) == (1, "")
+    assert re.search(r"MISSING +packages +half installed \(.*\)\n +get it:  make setup", run.stdout)

@@ -1,0 +1,275 @@
+"""The sentences and values of `wire`, `student` and `check`, in local mode."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from autograder import agent, check, reference, student, wire
+from autograder.student import StudentError
+
+SIZES = dict(vocab_size=23, embedding_dim=7, num_filters=6, kernel_size=5, hidden_size=4)
+
+
+class CNNLSTM(nn.Module):
+    def __init__(self, vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_dim)
+        self.convolution = nn.Conv1d(embedding_dim, num_filters, kernel_size, padding="same")
+        self.lstm = nn.LSTM(num_filters, hidden_size, batch_first=True)
+        self.classifier = nn.Linear(hidden_size, 1)
+        self.every_step = False
+        self.relu = True
+
+    def forward(self, tokens):
+        x = self.convolution(self.embedding(tokens).transpose(1, 2))
+        x = nn.functional.max_pool1d(torch.relu(x) if self.relu else x, 2).transpose(1, 2)
+        outputs, _ = self.lstm(x)
+        return self.classifier(outputs if self.every_step else outputs[:, -1])
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """The variables of an imaginary notebook; `student` looks them up there."""
+    names = {}
+    monkeypatch.setattr(agent, "_agent", agent.Agent(names))
+    torch.manual_seed(0)
+    names["CNNLSTM"] = CNNLSTM
+    names["sys"] = sys
+    return names
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 3, 2.5, "text", [1, [2, "x"]], {"a": 1, "$ref": [2]}, {"$array": 1}],
+)
+def test_plain_values_survive_the_wire(value):
+    assert wire.decode(wire.encode(value)) == value
+
+
+@pytest.mark.parametrize("dtype", sorted(wire.DTYPES))
+def test_arrays_survive_the_wire(dtype):
+    array = (np.arange(24) % 2).reshape(2, 3, 4).astype(dtype)[:, ::-1]
+    back = wire.decode(wire.encode(array))
+    assert back.dtype == array.dtype
+    assert back.shape == array.shape
+    assert np.array_equal(back, array)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (object(), "found object"),
+        (np.array([object()]), "found dtype object"),
+        ({1: 2}, "keys are strings"),
+        (b"bytes", "found bytes"),
+    ],
+)
+def test_what_is_not_plain_does_not_cross(value, message):
+    with pytest.raises(wire.WireError, match=message):
+        wire.encode(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "nonsense",
+        '{"a": 1}',
+        '{"$array": ["object", [1], ""]}',
+        '{"$array": ["float64", [2], "AAAAAAAAAAA="]}',
+        '{"$array": ["float64", [-1], ""]}',
+        '{"$array": ["float64", [1, 1, 1, 1, 1, 1, 1, 1, 1], "AAAAAAAAAAA="]}',
+        '{"$ref": "x"}',
+        "[" * 100_000,
+    ],
+)
+def test_forged_messages_are_refused(text):
+    with pytest.raises(wire.WireError):
+        wire.decode(text)
+
+
+def test_a_message_that_is_too_large_is_refused(monkeypatch):
+    monkeypatch.setattr(wire, "MAX_BYTES", 1000)
+    with pytest.raises(wire.WireError, match="at most 1,000 bytes"):
+        wire.encode("x" * 2000)
+
+
+def test_subclasses_of_numbers_do_not_cross():
+    class Always(float):
+        def __eq__(self, other):
+            return True
+
+    with pytest.raises(wire.WireError, match="found Always"):
+        wire.encode(Always(1))
+
+
+def test_get_and_call(notebook):
+    notebook["x"] = np.arange(3)
+    notebook["double"] = lambda x, by=2: [by * x, {"shape": torch.ones(2, 2) * x}]
+    assert student.get("x").tolist() == [0, 1, 2]
+    found = student.call("double", 3.0, by=4)
+    assert found[0] == 12.0
+    assert found[1]["shape"].tolist() == [[3, 3], [3, 3]]
+
+
+def test_a_model_stays_with_the_student(notebook):
+    model = student.build("CNNLSTM", **SIZES)
+    assert model.predict(np.ones((2, 9), dtype=int)).shape == (2, 1)
+    notebook["count"] = lambda model: sum(p.numel() for p in model.parameters())
+    assert student.call("count", model) == 161 + 216 + 192 + 5
+
+
+def test_errors_name_the_cause(notebook):
+    def broken():
+        return 1 / 0
+
+    def stub():
+        raise NotImplementedError()
+
+    notebook.update(broken=broken, stub=stub, text=lambda: "x")
+    with pytest.raises(StudentError, match="your code raised ZeroDivisionError: division by zero"):
+        student.call("broken")
+    with pytest.raises(NotImplementedError, match="still to be written"):
+        student.call("stub")
+    with pytest.raises(NotImplementedError, match="nowhere does not exist yet"):
+        student.get("nowhere")
+    with pytest.raises(StudentError, match=r"expected text\(...\) to return a model, found str"):
+        student.build("text")
+
+
+def test_equal_and_close():
+    check.equal(3, 3, "a count")
+    check.close([1.0, 2.0], np.array([1.0, 2.000001]), "values")
+    with pytest.raises(check.CheckError, match="a count: expected 1,234, found 12"):
+        check.equal(12, 1234, "a count")
+    with pytest.raises(check.CheckError, match="expected 1, found one"):
+        check.equal("one", 1, "a count")
+    with pytest.raises(check.CheckError, match="largest difference is 1, at most 1e-05"):
+        check.close([1.0, 3.0], [1.0, 2.0], "values")
+    with pytest.raises(check.CheckError, match=r"shape of values: expected \(2,\), found \(1, 2\)"):
+        check.close([[1.0, 2.0]], [1.0, 2.0], "values")
+    with pytest.raises(check.CheckError, match="NaN"):
+        check.close([float("nan"), 2.0], [1.0, 2.0], "values")
+    with pytest.raises(check.CheckError, match="expected numbers, found"):
+        check.close("text", [1.0, 2.0], "values")
+
+
+def test_keys():
+    check.keys({"a": 1}, ["a"], "answer")
+    with pytest.raises(check.CheckError, match="found list"):
+        check.keys([1], ["a"], "answer")
+    with pytest.raises(check.CheckError, match="keys of answer"):
+        check.keys({"b": 1}, ["a"], "answer")
+
+
+def test_shape_hints(notebook):
+    model = student.build("CNNLSTM", **SIZES)
+    check.output_shape(model, tokens=(4, 500), expected=(4, 1))
+    notebook["every"] = lambda model: setattr(model, "every_step", True)
+    student.call("every", model)
+    sentence = (
+        r"expected \(4, 1\), got \(4, 250, 1\): "
+        "the classifier is applied to every time step; take the last one"
+    )
+    with pytest.raises(check.CheckError, match=sentence):
+        check.output_shape(model, tokens=(4, 500), expected=(4, 1))
+
+
+def test_counts(notebook):
+    model = student.build("CNNLSTM", **SIZES)
+    layers = {"embedding": 161, "convolution": 216, "lstm": 192, "classifier": 5}
+    check.parameter_count(model, 574)
+    check.layer_parameters(model, layers)
+    with pytest.raises(check.CheckError, match=r"expected 575, found 574; by layer: .*lstm 192"):
+        check.parameter_count(model, 575)
+    with pytest.raises(check.CheckError, match=r"a layer \(lstm\) with 176 parameters, found none"):
+        check.layer_parameters(model, layers | {"lstm": 176})
+    with pytest.raises(check.CheckError, match=r"expected 3 layers, found more: classifier 5"):
+        check.layer_parameters(model, {k: v for k, v in layers.items() if k != "classifier"})
+
+
+def test_same_function(notebook):
+    model = student.build("CNNLSTM", **SIZES)
+    check.same_function(model, reference="cnn_lstm", sizes=SIZES)
+    notebook["linear"] = lambda model: setattr(model, "relu", False)
+    student.call("linear", model)
+    with pytest.raises(check.CheckError, match="not connected as asked"):
+        check.same_function(model, reference="cnn_lstm", sizes=SIZES)
+    with pytest.raises(check.CheckError, match="weights do not fit"):
+        check.same_function(model, reference="cnn_lstm", sizes=SIZES | {"hidden_size": 5})
+
+
+def test_same_function_is_not_fooled_by_zero_weights(notebook):
+    model = student.build("CNNLSTM", **SIZES)
+
+    def silence(model):
+        model.relu = False
+        for parameter in model.parameters():
+            parameter.data.zero_()
+
+    notebook["silence"] = silence
+    student.call("silence", model)
+    with pytest.raises(check.CheckError, match="with random weights"):
+        check.same_function(model, reference="cnn_lstm", sizes=SIZES)
+
+
+def test_cross_entropy_and_accuracy_agree_with_torch(notebook):
+    model = student.build("CNNLSTM", **SIZES)
+    tokens = np.random.default_rng(0).integers(0, 23, size=(300, 11))
+    labels = (np.arange(300) % 2).astype(np.float32)
+    logits = torch.as_tensor(model.predict(tokens))[:, 0]
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.as_tensor(labels))
+    assert check.cross_entropy(model, tokens, labels) == pytest.approx(loss.item(), abs=1e-6)
+    share = float(((logits.numpy() > 0) == labels).mean())
+    assert check.accuracy(model, tokens, labels, at_least=share) == share
+    with pytest.raises(check.CheckError, match=r"expected an accuracy of at least 1\.00 on 300"):
+        check.accuracy(model, tokens, labels, at_least=1.0)
+
+
+def test_falls():
+    check.falls(0.7, 0.5, "loss", by=0.1)
+    with pytest.raises(check.CheckError, match="expected it to fall by at least 10%"):
+        check.falls(0.7, 0.69, "loss", by=0.1)
+    with pytest.raises(check.CheckError, match=r"found 0\.7000 before and nan after"):
+        check.falls(0.7, float("nan"), "loss", by=0.1)
+
+
+def test_partial_credit(capsys):
+    points = check.Points(3)
+    with points.part(1, "right"):
+        check.equal(1, 1, "one")
+    with points.part(2, "wrong"):
+        check.equal(1, 2, "two")
+    assert points.total() == 1
+    assert "✗ wrong (0 of 2): two: expected 2, found 1" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="parts offer 0 points, the cell 3"):
+        check.Points(3).total()
+
+
+def test_partial_credit_does_not_hide_an_empty_stub():
+    points = check.Points(1)
+    with pytest.raises(NotImplementedError), points.part(1, "stub"):
+        raise NotImplementedError
+
+
+def test_tier(monkeypatch):
+    monkeypatch.delenv("COURSE_TIER", raising=False)
+    assert check.tier() == "cpu"
+    monkeypatch.setenv("COURSE_TIER", "tpu")
+    with pytest.raises(ValueError, match="expected COURSE_TIER to be cpu or gpu, found 'tpu'"):
+        check.tier()
+
+
+def test_secret_seed(monkeypatch, tmp_path):
+    monkeypatch.delenv("COURSE_SECRET_FILE", raising=False)
+    assert check.secret_seed() == "public"
+    (tmp_path / "seed").write_text("hush\n")
+    monkeypatch.setenv("COURSE_SECRET_FILE", str(tmp_path / "seed"))
+    assert check.secret_seed() == "hush"
+
+
+def test_reference_model_is_the_notebooks_network():
+    assert reference.parameter_count("cnn_lstm", "torch", SIZES)[1] == 574
