@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
@@ -35,9 +37,26 @@ class HideTests(NbGraderPreprocessor):
 
 
 class Sanitize(SanitizeHTML):
-    """nbconvert's HTML sanitiser, switched on: no script of a submission reaches a browser."""
+    """nbconvert's HTML sanitiser, switched on: no script of a submission reaches a browser.
+
+    It trusts images and output metadata, which templates write into attributes; here they are
+    checked as well.
+    """
 
     enabled = True
+
+    def sanitize_code_outputs(self, outputs: list[NotebookNode]) -> list[NotebookNode]:
+        """Outputs without scripts, without metadata, and with real images only."""
+        for output in outputs:
+            if "metadata" in output:
+                output.metadata = {}
+            for kind in ("image/png", "image/jpeg"):
+                if not _BASE64.fullmatch(output.get("data", {}).get(kind, "")):
+                    output.get("data", {}).pop(kind, None)
+        return super().sanitize_code_outputs(outputs)
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 def _words(record: dict) -> str:

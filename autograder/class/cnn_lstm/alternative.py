@@ -15,6 +15,8 @@ class CNNLSTM(nn.Module):
         x = nn.functional.max_pool1d(x, 2).relu()  # ReLU and maximum commute
         _, (last_hidden, _) = self.memory(x.permute(2, 0, 1))
         return self.verdict(last_hidden[0])
+
+
 # %% keras model-answer
 class CNNLSTM(keras.Model):
     def __init__(self, vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
