@@ -50,7 +50,9 @@ class MendSubmission(NbGraderPreprocessor):
             notes = nb.metadata.autograder.notes
             if not nb.metadata.autograder.get("not_graded"):
                 notes += _kernel_notes(nb, source.kernelspec) + _double_notes(nb)
-            missing = _restore_missing_cells(nb, source)
+            official = {cell.name: _metadata(cell, source) for cell in source.source_cells}
+            _replace_metadata(nb, official)
+            missing = _restore_missing_cells(nb, source, official)
             if missing and not nb.metadata.autograder.get("not_graded"):
                 notes.append(f"missing and put back: {', '.join(missing)}")
         if notes:
@@ -142,26 +144,37 @@ def _double_notes(nb: NotebookNode) -> list[str]:
     ]
 
 
-def _restore_missing_cells(nb: NotebookNode, source: Any) -> list[str]:
+def _replace_metadata(nb: NotebookNode, official: dict[str, dict]) -> None:
+    """The gradebook's word on every question; of a question that stands twice, the last counts."""
+    seen: set[str] = set()
+    for cell in reversed(nb.cells):
+        name = _grade_id(cell)
+        cell.metadata.pop("nbgrader", None)
+        if name in official and name not in seen:
+            cell.metadata["nbgrader"] = NotebookNode(official[name])
+            seen.add(name)
+
+
+def _restore_missing_cells(nb: NotebookNode, source: Any, official: dict[str, dict]) -> list[str]:
     """Insert every cell of the release that is not there behind the one it followed."""
-    places = {_grade_id(cell): index for index, cell in enumerate(nb.cells)}
     missing, position = [], -1
     for cell in source.source_cells:
+        places = {_grade_id(other): index for index, other in enumerate(nb.cells)}
         if cell.name in places:
             position = places[cell.name]
             continue
+        make = new_code_cell if cell.cell_type == "code" else new_markdown_cell
         position += 1
-        nb.cells.insert(position, _released_cell(cell, source))
-        places = {_grade_id(other): index for index, other in enumerate(nb.cells)}
+        metadata = {"nbgrader": official[cell.name]}
+        nb.cells.insert(position, make(cell.source, metadata=metadata))
         missing.append(cell.name)
     return missing
 
 
-def _released_cell(cell: SourceCell, source: Any) -> NotebookNode:
-    graded = {grade_cell.name: grade_cell for grade_cell in source.grade_cells}
-    make = new_code_cell if cell.cell_type == "code" else new_markdown_cell
+def _metadata(cell: SourceCell, source: Any) -> dict:
+    points = {graded.name: graded.max_score for graded in source.grade_cells}
     metadata = {
-        "grade": cell.name in graded,
+        "grade": cell.name in points,
         "grade_id": cell.name,
         "locked": cell.locked,
         "schema_version": 3,
@@ -170,10 +183,12 @@ def _released_cell(cell: SourceCell, source: Any) -> NotebookNode:
         "cell_type": cell.cell_type,
         "checksum": cell.checksum,
     }
-    if cell.name in graded:
-        metadata["points"] = graded[cell.name].max_score
-    return make(cell.source, metadata={"nbgrader": metadata})
+    if cell.name in points:
+        metadata["points"] = points[cell.name]
+    return metadata
 
 
 def _grade_id(cell: NotebookNode) -> str | None:
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+    metadata = cell.metadata.get("nbgrader")
+    name = metadata.get("grade_id") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else None
