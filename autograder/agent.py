@@ -28,6 +28,7 @@ class Agent:
         self.operations: dict[str, Callable] = {
             "get": self.get,
             "call": self.call,
+            "attribute": self.attribute,
             "predict": self.predict,
             "weights": self.weights,
             "load": self.load,
@@ -47,12 +48,16 @@ class Agent:
         """The value of a variable: data if it is plain data, otherwise a reference."""
         return self._export(self._find(name))
 
-    def call(self, name: str, args: list, kwargs: dict) -> Any:
-        """Call a function or class of the notebook."""
-        function = self._find(name)
+    def call(self, target: str | wire.Ref, args: list, kwargs: dict) -> Any:
+        """Call a function or class of the notebook, by name or by reference."""
+        function = self._find(target) if isinstance(target, str) else self._import(target)
         args = [self._import(arg) for arg in args]
         kwargs = {key: self._import(arg) for key, arg in kwargs.items()}
         return self._export(function(*args, **kwargs))
+
+    def attribute(self, ref: wire.Ref, name: str) -> Any:
+        """An attribute of an object: data if it is plain data, otherwise a reference."""
+        return self._export(getattr(self._import(ref), name))
 
     def predict(self, ref: wire.Ref, tokens: np.ndarray) -> np.ndarray:
         """Outputs of a model in evaluation mode, computed in batches: tokens (N, T) -> (N, ...)."""
@@ -202,9 +207,9 @@ def agent() -> Agent:
 
 def _to_numpy(value: Any) -> Any:
     """Tensors become arrays, also inside lists, tuples and dicts."""
-    if isinstance(value, (list, tuple)):
-        return [_to_numpy(item) for item in value]
-    if isinstance(value, dict):
+    if type(value) in (list, tuple):
+        return type(value)(_to_numpy(item) for item in value)
+    if type(value) is dict:
         return {key: _to_numpy(item) for key, item in value.items()}
     for convert in ("detach", "cpu", "numpy", "asnumpy"):  # torch in three steps, TF, MXNet
         if callable(getattr(value, convert, None)) and not isinstance(value, type):
@@ -220,3 +225,20 @@ def describe(error: BaseException) -> dict:
     ]
     where = f"{own[-1].name}: {own[-1].line}" if own else ""
     return {"type": type(error).__name__, "message": str(error)[:2000], "where": where[:300]}
+
+
+def restore_ipython() -> None:
+    """Undo the usual ways of changing how IPython runs a cell; for test cells in this kernel."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    for name in [name for name in vars(shell) if callable(getattr(type(shell), name, None))]:
+        delattr(shell, name)
+    shell.ast_transformers.clear()
+    shell.input_transformers_post.clear()
+    shell.input_transformer_manager.__init__()
+    for callbacks in shell.events.callbacks.values():
+        callbacks.clear()
+    shell.set_custom_exc((), None)
+    sys.settrace(None)
+    sys.setprofile(None)

@@ -18,6 +18,7 @@ from typing import Any
 
 import zmq
 import zmq.asyncio
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
@@ -61,6 +62,11 @@ class Execute(NbGraderPreprocessor):
     secret_file = Unicode(
         "", help="File with the seed of the hidden test sets; only the judge reads it."
     ).tag(config=True)
+    plain_tests = Dict(
+        {"*": "in-kernel"},
+        help="Where test cells without `autograder` run, per assignment: 'in-kernel' as in stock "
+        "nbgrader (the points are marked so), or 'judge': by data alone, safe against forgery.",
+    ).tag(config=True)
     gpu = Bool(False, help="Pass the GPU's device nodes into the sandbox.").tag(config=True)
 
     def preprocess(
@@ -70,7 +76,8 @@ class Execute(NbGraderPreprocessor):
             return nb, resources
         assignment = resources["nbgrader"]["assignment"]
         fields = {**self.limits.get("*", {}), **self.limits.get(assignment, {})}
-        run = NotebookRun(self, nb, resources, sandbox.Limits(**fields))
+        plain = self.plain_tests.get(assignment, self.plain_tests.get("*", "in-kernel"))
+        run = NotebookRun(self, nb, resources, sandbox.Limits(**fields), plain)
         try:
             run.execute()
         finally:
@@ -89,11 +96,18 @@ class NotebookRun:
     """One notebook, the student's kernel (or kernels, one after the other), and the judge's."""
 
     def __init__(
-        self, settings: Execute, nb: NotebookNode, resources: ResourcesDict, limits: sandbox.Limits
+        self,
+        settings: Execute,
+        nb: NotebookNode,
+        resources: ResourcesDict,
+        limits: sandbox.Limits,
+        plain_tests: str,
     ) -> None:
         self.settings, self.nb, self.limits, self.log = settings, nb, limits, settings.log
         self.folder = Path(resources["metadata"]["path"])
         self.deadline = time.monotonic() + limits.notebook_seconds
+        self.imports, self.plain = imports_for_judge(nb)
+        self.in_judge = not self.plain or plain_tests == "judge"
         self.kernels = 0
         self.lost: dict[int, str] = {}  # cells that ended a kernel, and how
         self.given_up = ""
@@ -103,43 +117,51 @@ class NotebookRun:
 
     def execute(self) -> None:
         """Run every code cell in order; each test cell ends with a record of its score."""
-        judged = imports_for_judge(self.nb)
         self._start_student()
-        if judged is not None:
-            self._start_judge(judged)
+        if self.in_judge:
+            self._start_judge()
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type != "code":
                 continue
             is_test = is_grade(cell) and not is_solution(cell)
             if not self.given_up:
                 try:
-                    self._run(index, cell, in_judge=is_test and judged is not None)
+                    self._run(index, cell, is_test)
                 except KernelLostError as error:
                     self._replace_student(index, str(error))
             if is_test:
-                where = "judge" if judged is not None else "in-kernel"
-                self._score(index, cell, where)
+                self._score(index, cell)
 
     def close(self) -> None:
         for client in (self.student, self.judge):
             if client is not None:
                 client.close()
 
-    def _run(self, index: int, cell: NotebookNode, in_judge: bool) -> None:
+    def _run(self, index: int, cell: NotebookNode, is_test: bool) -> None:
         remaining = self.deadline - time.monotonic()
         if remaining <= 0:
             self.given_up = f"the notebook ran longer than {self.limits.notebook_seconds} seconds"
             return
         seconds = int(min(self.limits.cell_seconds, remaining)) + 1
-        if not in_judge:
-            self.student.run(cell, index, seconds)
+        if is_test and self.in_judge:
+            self._run_in_judge(index, cell, seconds)
             return
+        if is_test:
+            self.student.quietly("__import__('autograder.agent').agent.restore_ipython()")
+        self.student.run(cell, index, seconds)
+
+    def _run_in_judge(self, index: int, cell: NotebookNode, seconds: int) -> None:
         self.judge.quietly(f"_judge.start_clock({seconds})")
-        self.judge.run(cell, index, seconds + 2 * GRACE_SECONDS)
+        test = NotebookNode({**cell})
+        if self.plain:
+            test.source = f"_judge.run_plain({cell.source!r}, globals())"
+        self.judge.run(test, index, seconds + 2 * GRACE_SECONDS)
+        cell.outputs = test.outputs
         if any(output.get("ename") == "NoAnswerError" for output in cell.outputs):
             self.student.expect_answer()
 
-    def _score(self, index: int, cell: NotebookNode, where: str) -> None:
+    def _score(self, index: int, cell: NotebookNode) -> None:
+        where = "judge" if self.in_judge else "in-kernel"
         if index in self.lost:
             scoring.record(cell, 0.0, self.lost[index], where)
         elif self.given_up:
@@ -161,7 +183,7 @@ class NotebookRun:
             gpu=self.settings.gpu,
             sandbox=self.settings.sandbox,
         )
-        self.student = Client(self.nb, manager, self.limits.output_bytes)
+        self.student = Client(manager, self.limits.output_bytes)
         if self.judge is not None:
             self._introduce()
 
@@ -170,10 +192,10 @@ class NotebookRun:
         files = (path for path in self.folder.rglob("*") if path.suffix != ".ipynb")
         return [str(path.relative_to(self.folder)) for path in files if path.is_file()]
 
-    def _start_judge(self, imports: str) -> None:
+    def _start_judge(self) -> None:
         manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
-        self.judge = Client(self.nb, manager, self.limits.output_bytes, self._judge_environment())
-        self.judge.quietly(f"from autograder import judge as _judge\n{imports}")
+        self.judge = Client(manager, self.limits.output_bytes, self._judge_environment())
+        self.judge.quietly(f"from autograder import judge as _judge\n{self.imports}")
         self._introduce()
 
     def _introduce(self) -> None:
@@ -198,7 +220,7 @@ class NotebookRun:
             if is_student_cell and earlier not in self.lost:
                 copy = NotebookNode({**cell, "outputs": []})
                 try:
-                    self._run(earlier, copy, in_judge=False)
+                    self._run(earlier, copy, is_test=False)
                 except KernelLostError as error:
                     return self._replace_student(index, str(error))
 
@@ -208,7 +230,6 @@ class Client:
 
     def __init__(
         self,
-        nb: NotebookNode,
         km: AsyncKernelManager,
         output_bytes: int,
         environment: dict[str, str] | None = None,
@@ -217,8 +238,10 @@ class Client:
         context = zmq.asyncio.Context()
         context.setsockopt(zmq.MAXMSGSIZE, 2 * wire.MAX_BYTES)
         km.client = functools.partial(km.client, context=context)
+        # nbclient writes every executed cell into its notebook; ours is not its to change.
+        scratch = NotebookNode(cells={}, metadata={})
         self.client = BoundedClient(
-            nb,
+            scratch,
             km,
             output_bytes=output_bytes,
             allow_errors=True,
@@ -247,13 +270,12 @@ class Client:
             self.expect_answer()
 
     def quietly(self, code: str) -> None:
-        """Execute trusted code that is no part of the notebook. RuntimeError if it fails."""
+        """Execute code that is no part of the notebook. Raises KernelLostError if it fails."""
         cell = NotebookNode(cell_type="code", source=code, metadata={}, outputs=[])
-        self.client.timeout = 60
-        self.client.execute_cell(cell, 0, store_history=False)
+        self.run(cell, 0, seconds=60)
         for output in cell.outputs:
             if output.output_type == "error":
-                raise RuntimeError(f"the judge could not be prepared: {output.evalue}")
+                raise KernelLostError(f"the kernel could not be prepared: {output.evalue}")
 
     def expect_answer(self) -> None:
         """Interrupt; raises KernelLostError if the kernel is not ready again soon after."""
@@ -307,17 +329,18 @@ class BoundedClient(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
-def imports_for_judge(nb: NotebookNode) -> str | None:
-    """The import lines that test cells rely on, taken from locked cells; None: not for the judge.
+def imports_for_judge(nb: NotebookNode) -> tuple[str, bool]:
+    """The import lines that test cells rely on, from locked cells; and whether tests are plain.
 
-    A notebook is judged if a locked cell imports `autograder`. Only imports of the course's own
+    Tests are plain if no locked cell imports `autograder`. Only imports of the course's own
     packages and NumPy are taken, so the judge does not load a deep-learning framework.
     """
     lines = []
     for cell in nb.cells:
-        if cell.cell_type != "code" or not (is_locked(cell) or is_grade(cell)):
+        if cell.cell_type != "code" or not is_locked(cell):
             continue
-        for node in ast.parse(cell.source).body:
+        source = TransformerManager().transform_cell(cell.source)  # magics become Python
+        for node in ast.parse(source).body:
             if isinstance(node, ast.ImportFrom):
                 packages = {(node.module or "").partition(".")[0]}
             elif isinstance(node, ast.Import):
@@ -326,7 +349,7 @@ def imports_for_judge(nb: NotebookNode) -> str | None:
                 continue
             if packages <= JUDGE_IMPORTS:
                 lines.append(ast.unparse(node))
-    return "\n".join(lines) if any("autograder" in line for line in lines) else None
+    return "\n".join(lines), not any("autograder" in line for line in lines)
 
 
 def error_output(reason: str) -> NotebookNode:

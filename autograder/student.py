@@ -19,6 +19,8 @@ from autograder.agent import agent
 class StudentError(AssertionError):
     """The student's code raised an error, or gave something that a test cannot use."""
 
+    cause = ""  # the name of the exception that the student's code raised
+
     def _render_traceback_(self) -> list[str]:  # notebooks show the sentence, not our call stack
         return [f"{type(self).__name__}: {self}"]
 
@@ -69,7 +71,7 @@ def call(name: str, /, *args: Any, **kwargs: Any) -> Any:
     """
     args = [_close(arg) for arg in args]
     kwargs = {key: _close(arg) for key, arg in kwargs.items()}
-    return _open(_ask("call", name=name, args=args, kwargs=kwargs))
+    return _open(_ask("call", target=name, args=args, kwargs=kwargs))
 
 
 def build(name: str, /, *args: Any, **kwargs: Any) -> Model:
@@ -108,9 +110,10 @@ def _student_error(error: dict) -> Exception:
     name, message, where = (str(error.get(key, "")) for key in ("type", "message", "where"))
     if name == "NotImplementedError":
         return NotImplementedError(message or "this part of the notebook is still to be written")
-    return StudentError(
-        f"your code raised {name}: {message}" + (f"  [in {where}]" if where else "")
-    )
+    place = f"  [in {where}]" if where else ""
+    student_error = StudentError(f"your code raised {name}: {message}{place}")
+    student_error.cause = name
+    return student_error
 
 
 def _open(value: Any) -> Any:

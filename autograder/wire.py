@@ -1,7 +1,7 @@
 """How a test cell and a student's kernel exchange values: JSON text and plain arrays, nothing else.
 
-Values are numbers, strings, booleans, None, lists, dicts with string keys, NumPy arrays of plain
-dtypes, and handles (references to objects that stay in the student's kernel). Pickle is never used.
+Values are numbers, strings, booleans, None, lists, tuples, dicts with string keys, NumPy arrays of
+plain dtypes, and references to objects that stay in the student's kernel. Pickle is never used.
 """
 
 from __future__ import annotations
@@ -63,8 +63,10 @@ def _pack(value: Any) -> Any:
         return {"$ref": [value.id, value.kind]}
     if isinstance(value, (np.ndarray, np.generic)):
         return _pack_array(np.asarray(value))
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return [_pack(item) for item in value]
+    if isinstance(value, tuple):
+        return {"$tuple": [_pack(item) for item in value]}
     if isinstance(value, dict):
         if not all(type(key) is str for key in value):
             raise WireError("expected a dict whose keys are strings")
@@ -94,6 +96,8 @@ def _unpack(value: Any) -> Any:
                 return Ref(int(body[0]), str(body[1])[:200])
             if tag == "$array":
                 return _unpack_array(*body)
+            if tag == "$tuple":
+                return tuple(_unpack(item) for item in body)
             if tag == "$dict":
                 return {str(key): _unpack(item) for key, item in body}
         except (TypeError, ValueError, IndexError) as error:

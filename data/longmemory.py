@@ -187,7 +187,10 @@ def read_grammar(folder: Path = GRAMMAR_FOLDER) -> Grammar:
     _check_narrator(grammar)
     missing = {1, 2, 3, 4} - {len(words(aside)) for aside in grammar.asides}
     if missing:
-        raise ValueError(f"asides.txt has no entry of {min(missing)} words: add one.")
+        raise ValueError(
+            f"asides.txt needs entries of 1, 2, 3 and 4 words to fill any distance; "
+            f"add one of {min(missing)}."
+        )
     return grammar
 
 
@@ -260,9 +263,9 @@ def _review(
 def _opinions(draw: _Draw, label: int) -> list[int]:
     """Who likes the film: the narrator first, then up to two others.
 
-    Several people are never of one mind, and whatever the label, one of two or one or two of three
-    like the film. So the number of good verdicts says nothing about the narrator's, and neither
-    does the verdict at any one place.
+    A narrator alone is the easy case to learn from. Several people are never of one mind, and
+    whatever the label, one of two, or one or two of three, like the film. So neither the number of
+    good verdicts nor the verdict at any one place tells which is the narrator's.
     """
     num_people = 1 + draw.below(MAX_PEOPLE)
     if num_people == 1:
