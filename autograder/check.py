@@ -7,6 +7,7 @@ what was expected, what was found, and, where the cause is known, what to do. Ch
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -130,8 +131,17 @@ def layer_parameters(model: Model, expected: dict[str, int]) -> None:
 
 
 def output_shape(model: Model, tokens: tuple[int, int], expected: tuple[int, ...]) -> None:
-    """The shape of the output for `tokens` = (number of reviews, words per review)."""
-    _expect_shape(model.predict(np.ones(tokens, dtype=np.int32)), expected)
+    """The shape of the output for `tokens` = (number of reviews, words per review).
+
+    The output must also depend on the weights: a constant of the right shape is no network.
+    """
+    ids = np.ones(tokens, dtype=np.int32)
+    found = model.predict(ids)
+    _expect_shape(found, expected)
+    if np.array_equal(found, _with_random_weights(model, ids), equal_nan=True):
+        raise CheckError(
+            "the output is the same whatever the trainable weights are; does forward use the layers?"
+        )
     print(f"✓ {tokens[0]} reviews of {tokens[1]} words give an output of shape {expected}")
 
 
@@ -152,15 +162,14 @@ def same_function(
     """
     rng = np.random.default_rng(seed)
     ids = rng.integers(0, sizes["vocab_size"], size=tokens)
-    _compare(model, reference, sizes, output, ids, "your weights", tolerance)
-    _, arrays = model.weights()
-    # Of the size that keeps the signal's: every step then shows in the output.
-    random = [
-        rng.normal(size=array.shape).astype(array.dtype) / max(1, min(array.shape)) ** 0.5
-        for _, array in arrays
-    ]
+    framework, arrays = model.weights()
+    compare = functools.partial(_compare, model, reference, sizes, output, ids, tolerance)
+    compare(framework, arrays, "your weights")
+    random = _random_like(arrays, rng)
     model.load(random)
-    _compare(model, reference, sizes, output, ids, "random weights", tolerance)
+    names = [name for name, _ in arrays]
+    # What was put in, not what the model then says that it has.
+    compare(framework, list(zip(names, random, strict=True)), "random weights")
 
 
 def _compare(
@@ -169,10 +178,11 @@ def _compare(
     sizes: dict[str, int],
     output: str,
     ids: np.ndarray,
-    weights_name: str,
     tolerance: float,
+    framework: str,
+    arrays: list[tuple[str, np.ndarray]],
+    weights_name: str,
 ) -> None:
-    framework, arrays = model.weights()
     try:
         weights = reference_networks.weights_from_arrays(reference, framework, arrays, sizes)
     except reference_networks.WeightsError as error:
@@ -190,10 +200,28 @@ def _compare(
     close(found, expected, f"{what} with {weights_name}", tolerance, hint)
 
 
+def _random_like(arrays: list[tuple[str, np.ndarray]], rng: Any) -> list[np.ndarray]:
+    """Random weights of the size that keeps the signal's: every step then shows in the output."""
+    return [
+        (rng.normal(size=array.shape) / max(1, min(array.shape, default=1)) ** 0.5).astype("f4")
+        for _, array in arrays
+    ]
+
+
+def _with_random_weights(model: Model, tokens: np.ndarray) -> np.ndarray:
+    """What `model` answers with random weights; it then gets its own ones back."""
+    _, arrays = model.weights()
+    model.load(_random_like(arrays, np.random.default_rng(0)))
+    outputs = model.predict(tokens)
+    model.load([array for _, array in arrays])
+    return outputs
+
+
 def cross_entropy(
     model: Model, tokens: np.ndarray, labels: np.ndarray, output: str = "logits"
 ) -> float:
     """The mean binary cross-entropy of `model` (nats per review), computed here in float64."""
+    _expect_learning(model, tokens, labels, output)
     margin = _margins(model, tokens, output) * (2 * np.asarray(labels, dtype=np.float64) - 1)
     return float(np.mean(np.logaddexp(0.0, -margin)))
 
@@ -212,6 +240,7 @@ def accuracy(
     model: Model, tokens: np.ndarray, labels: np.ndarray, at_least: float, output: str = "logits"
 ) -> float:
     """The share of reviews classified rightly is at least `at_least` (see `threshold`)."""
+    _expect_learning(model, tokens, labels, output)
     found = float(np.mean((_margins(model, tokens, output) > 0) == (np.asarray(labels) > 0.5)))
     if not found >= at_least:
         raise CheckError(
@@ -243,10 +272,28 @@ def tier() -> str:
     return value
 
 
+def _expect_learning(model: Model, tokens: np.ndarray, labels: np.ndarray, output: str) -> None:
+    """With random weights, `model` must know no better than chance which review is positive.
+
+    Otherwise its answers come from somewhere else: remembered labels, rules, a look at the tests.
+    """
+    positive = np.asarray(labels) > 0.5
+    guess = _logits(_with_random_weights(model, tokens), len(tokens), output) > 0
+    chance = (np.mean(guess[positive]) + np.mean(~guess[~positive])) / 2  # 0.5 for any constant
+    if not abs(chance - 0.5) <= 0.3:
+        raise CheckError(
+            "the model tells positive from negative reviews even with random weights; its answers "
+            "must come from the weights that were trained"
+        )
+
+
 def _margins(model: Model, tokens: np.ndarray, output: str) -> np.ndarray:
     """Logits (N,) in float64 from a model that returns logits or probabilities of shape (N, 1)."""
-    found = model.predict(tokens)
-    _expect_shape(found, (len(tokens), 1))
+    return _logits(model.predict(tokens), len(tokens), output)
+
+
+def _logits(found: np.ndarray, num_reviews: int, output: str) -> np.ndarray:
+    _expect_shape(found, (num_reviews, 1))
     values = _numbers(found, "the model's outputs")[:, 0]
     if output == "logits":
         return values

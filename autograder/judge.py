@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import re
 import time
 from queue import Empty
 from typing import Any
@@ -21,6 +22,8 @@ from autograder.student import StudentError
 
 # The student may have rebound any name; what comes back is checked on this side in any case.
 _EXPRESSION = "__import__('autograder.agent', fromlist=['agent']).agent().handle({request!r})"
+
+_STRING = re.compile(r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)*\"""")
 
 _deadline = 0.0
 
@@ -82,7 +85,13 @@ class Remote:
             raise _builtin_error(error) from None
         return _remote(answer)
 
+    def __bool__(self) -> bool:
+        raise TypeError(f"expected True or False, found {self!r}")
+
     def __getattr__(self, name: str) -> Any:
+        # NumPy, for one, would read memory wherever an `__array_interface__` points.
+        if name.startswith("__"):
+            raise AttributeError(f"{self!r} gives no {name}")
         return _remote(student._ask("attribute", ref=self._ref, name=name))
 
 
@@ -94,7 +103,9 @@ def _builtin_error(error: StudentError) -> Exception:
     """A built-in exception of the student's code as itself, so that tests can expect it."""
     kind = getattr(builtins, error.cause, None)
     is_plain = isinstance(kind, type) and issubclass(kind, Exception)
-    return kind(str(error)) if is_plain and not issubclass(kind, AssertionError) else error
+    # StopIteration would end a loop of the test, and the test with it.
+    misleading = (AssertionError, StopIteration)
+    return kind(str(error)) if is_plain and not issubclass(kind, misleading) else error
 
 
 def _ask(client: BlockingKernelClient, request: str) -> str:
@@ -104,7 +115,9 @@ def _ask(client: BlockingKernelClient, request: str) -> str:
     while True:
         try:
             remaining = _deadline - time.monotonic()
-            reply = client.get_shell_msg(timeout=max(0.0, remaining))
+            if remaining <= 0:  # also when other messages keep coming
+                raise Empty
+            reply = client.get_shell_msg(timeout=remaining)
         except Empty:
             raise NoAnswerError(
                 f"the notebook gave no answer within {_limit:g} seconds; is there an endless "
@@ -118,7 +131,8 @@ def _text(content: dict) -> str:
     """The text in an execute reply; anything unexpected is an empty, thus unreadable, answer."""
     try:
         quoted = content["user_expressions"]["answer"]["data"]["text/plain"]
-        text = ast.literal_eval(quoted) if len(quoted) <= wire.MAX_BYTES else ""
+        # One string and nothing else: other literals of this length would fill the memory.
+        text = ast.literal_eval(quoted) if _STRING.fullmatch(quoted) else ""
     except (KeyError, TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
         return ""
     return text if isinstance(text, str) else ""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 MAX_BYTES = 64 * 2**20  # one message; the weights of every model of the course fit 20 times
+MAX_ITEMS = 1_000_000  # of lists and dicts in a message; an array counts as one
 DTYPES = frozenset(
     ["bool", "float16", "float32", "float64"]
     + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -50,9 +51,13 @@ def decode(text: str) -> Any:
     """Turn JSON text from `encode` back into values. Raises WireError if it is not well formed."""
     if not isinstance(text, str) or len(text) > MAX_BYTES:
         raise WireError(f"expected JSON text of at most {MAX_BYTES:,} characters")
+    if sum(map(text.count, "[{,")) > 10 * MAX_ITEMS:
+        raise WireError(f"expected at most {MAX_ITEMS:,} items in one message, use an array")
     try:
         return _unpack(json.loads(text))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except WireError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise WireError(f"expected JSON text, found something else ({error})") from None
 
 
@@ -100,7 +105,7 @@ def _unpack(value: Any) -> Any:
                 return tuple(_unpack(item) for item in body)
             if tag == "$dict":
                 return {str(key): _unpack(item) for key, item in body}
-        except (TypeError, ValueError, IndexError) as error:
+        except (ArithmeticError, TypeError, ValueError, IndexError) as error:
             raise WireError(f"malformed {tag} in a message ({error})") from None
     raise WireError("malformed object in a message")
 

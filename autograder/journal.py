@@ -1,0 +1,164 @@
+"""What a grading run keeps on disk so that a run cut short loses nothing.
+
+A journal says per submission how far it came; a lock, which dies with its process, keeps a second
+run out and tells the next one what the last one may have left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging import Logger
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from autograder import sandbox
+
+PENDING, GRADING, GRADED, FAILED = "pending", "grading", "graded", "failed"
+
+
+class RefusedError(Exception):
+    """The run, or one submission, cannot be graded; the message says why and what to do."""
+
+
+def read(path: Path) -> dict[str, dict[str, str]]:
+    """Student -> last entry (state, digest, reason, time) of the journal at `path`."""
+    entries = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            entry = json.loads(line)
+            entries[entry["student"]] = entry
+        except ValueError:  # the run was killed in the middle of a line
+            continue
+    return entries
+
+
+def append(path: Path, state: str, digests: dict[str, str], reason: str = "") -> None:
+    """Write one line per student of `digests` and wait until the disk has them."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    lines = b""
+    for student, digest in digests.items():
+        entry = {"time": now, "student": student, "state": state, "digest": digest}
+        lines += json.dumps(entry | ({"reason": reason} if reason else {})).encode() + b"\n"
+    with open(path, "ab+") as file:
+        file.write(b"\n" * _ends_in_half_a_line(file) + lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _ends_in_half_a_line(file: BinaryIO) -> bool:
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
+
+
+def fingerprint(folder: Path) -> str:
+    """Digest of the names and contents of a submission's files.
+
+    Raises RefusedError for anything that is neither a file nor a folder: a link could lead to
+    solutions or other submissions. Raises OSError for what cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in [folder, *_entries(folder)]:
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            with open(path, "rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.relative_to(folder)}\0{content}\0".encode(errors="replace"))
+        elif not stat.S_ISDIR(mode):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+            raise RefusedError(
+                f"{path} is {kind}, and only files are graded: ask for the file itself"
+            )
+    return digest.hexdigest()
+
+
+def _entries(top: Path) -> list[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    walk = os.walk(top, onerror=fail)
+    return sorted(Path(folder, name) for folder, *names in walk for part in names for name in part)
+
+
+@contextmanager
+def only_run(path: Path, log: Logger) -> Iterator[None]:
+    """Hold the lock file `path`; meanwhile temporary files go to a folder of this run's own.
+
+    Raises RefusedError if another process holds the lock. The lock file names the folder, so that
+    the next run removes it where this one is killed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+", encoding="utf-8") as file:
+        if _lock(file, log):
+            file.seek(0)
+            _remove_leftover(Path(file.read()))
+        before, room = tempfile.tempdir, f"{tempfile.gettempdir()}/grading-{secrets.token_hex(4)}"
+        _write(file, room)
+        os.mkdir(room, 0o700)
+        tempfile.tempdir = room
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+            sandbox._remove(room)
+            _write(file, "")
+
+
+def _write(file: TextIO, text: str) -> None:
+    file.truncate(0)
+    file.write(text)
+    file.flush()
+
+
+def _lock(file: TextIO, log: Logger) -> bool:
+    """True with the lock, False where there are none; RefusedError if another process has it."""
+    try:
+        import fcntl  # not on Windows
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RefusedError(
+            f"Another run is grading {Path(file.name).stem!r}: wait until it has finished, or "
+            "end it, and run the command again."
+        ) from None
+    except (ImportError, OSError):
+        log.warning("Locks do not work on this system: take care that only one run grades.")
+        return False
+    return True
+
+
+def _remove_leftover(room: Path) -> None:
+    ours = room.name.startswith("grading-") and room.is_dir() and not room.is_symlink()
+    if ours and room.stat().st_uid == os.getuid():
+        sandbox._remove(str(room))
+
+
+def make_secret(path: Path) -> None:
+    """Create the file with the seed of the hidden test sets; if two runs do so, one file wins.
+
+    Raises RefusedError for an empty file, whose seed everybody would know.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_hex(16) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)  # unlike a rename it never replaces a file
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    if not path.read_text(encoding="utf-8").strip():
+        raise RefusedError(f"{path} is empty, so hidden tests could be guessed: remove the file.")

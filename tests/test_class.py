@@ -1,0 +1,55 @@
+"""Every student of every sample class gets the score written in their file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder import classroom, sample_class
+
+ASSIGNMENTS = sorted(path.name for path in Path(classroom.CLASSES).iterdir() if path.is_dir())
+ASSIGNMENTS = [name for name in ASSIGNMENTS if (Path("solutions") / name).exists()]
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_class_gets_its_expected_scores(assignment, tmp_path, capsys):
+    assert sample_class.grade(assignment, tmp_path) == 0, capsys.readouterr().out
+    grades = (tmp_path / "grades.csv").read_text().splitlines()
+    assert len(grades) == 1 + len(classroom.members(assignment))
+    blank = next(line for line in grades if ",blank," in line).split(",")
+    reference = next(line for line in grades if ",reference," in line).split(",")
+    assert float(blank[2]) == 0
+    assert float(reference[2]) == 44  # 50 less the two questions that wait for a person
+    for path in (tmp_path / "autograded" / "blank").rglob("*.ipynb"):
+        errors = [
+            output.ename
+            for cell in nbformat.read(path, as_version=4).cells
+            for output in cell.get("outputs", [])
+            if output.output_type == "error"
+        ]
+        assert set(errors) == {"NotImplementedError"}
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_class_has_what_it_must_have(assignment):
+    members = {member.name: member for member in classroom.members(assignment)}
+    assert {"reference", "blank", "alternative"} <= set(members)
+    for notebook in Path("solutions", assignment).glob("*.ipynb"):
+        mistakes = [member for member in members.values() if member.scores.get(notebook.stem)]
+        assert len(mistakes) >= 6, notebook.stem
+
+
+def test_a_file_without_header_is_refused(tmp_path):
+    (tmp_path / "x.py").write_text("print(1)\n")
+    with pytest.raises(ValueError, match="expected a header between two lines"):
+        classroom.read_member(tmp_path / "x.py")
+
+
+def test_an_unexpected_score_is_shown_and_counted():
+    assert sample_class._mark(3.0, 3.0) == "3"
+    assert sample_class._mark(None, None) == "·"
+    assert sample_class._mark(3.0, 0.0) == "!3 (0)"
+    assert sample_class._mark(None, 4.0) == "!· (4)"
