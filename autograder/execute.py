@@ -13,6 +13,8 @@ import functools
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -113,29 +115,44 @@ class NotebookRun:
         self.given_up = ""
         self.student: Client | None = None
         self.judge: Client | None = None
+        self.seconds = dict.fromkeys(("kernels ready", "cells", "tests", "shutdown"), 0.0)
         nb.metadata.pop("widgets", None)
 
     def execute(self) -> None:
         """Run every code cell in order; each test cell ends with a record of its score."""
-        self._start_student()
-        if self.in_judge:
-            self._start_judge()
+        with self._clock("kernels ready"):
+            self._start_student()
+            if self.in_judge:
+                self._start_judge()
+            self.student.wait_until_ready()
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type != "code":
                 continue
             is_test = is_grade(cell) and not is_solution(cell)
             if not self.given_up:
                 try:
-                    self._run(index, cell, is_test)
+                    with self._clock("tests" if is_test else "cells"):
+                        self._run(index, cell, is_test)
                 except KernelLostError as error:
                     self._replace_student(index, str(error))
             if is_test:
                 self._score(index, cell)
 
     def close(self) -> None:
-        for client in (self.student, self.judge):
-            if client is not None:
-                client.close()
+        with self._clock("shutdown"):
+            for client in (self.student, self.judge):
+                if client is not None:
+                    client.close()
+        stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())
+        self.log.info("%s: %s", self.folder, stages)
+
+    @contextmanager
+    def _clock(self, stage: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.monotonic() - start
 
     def _run(self, index: int, cell: NotebookNode, is_test: bool) -> None:
         remaining = self.deadline - time.monotonic()
@@ -151,6 +168,8 @@ class NotebookRun:
         self.student.run(cell, index, seconds)
 
     def _run_in_judge(self, index: int, cell: NotebookNode, seconds: int) -> None:
+        if not self.introduced:
+            self._introduce()
         self.judge.quietly(f"_judge.start_clock({seconds})")
         test = NotebookNode({**cell})
         if self.plain:
@@ -184,8 +203,7 @@ class NotebookRun:
             sandbox=self.settings.sandbox,
         )
         self.student = Client(manager, self.limits.output_bytes)
-        if self.judge is not None:
-            self._introduce()
+        self.introduced = False
 
     def _files(self) -> list[str]:
         """The student's and the release's data files; nothing else that lies beside them."""
@@ -195,11 +213,13 @@ class NotebookRun:
     def _start_judge(self) -> None:
         manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
         self.judge = Client(manager, self.limits.output_bytes, self._judge_environment())
-        self.judge.quietly(f"from autograder import judge as _judge\n{self.imports}")
-        self._introduce()
 
     def _introduce(self) -> None:
+        """Connect the judge, which has started in the meantime, to the student's kernel."""
+        self.judge.wait_until_ready()
+        self.judge.quietly(f"from autograder import judge as _judge\n{self.imports}")
         self.judge.quietly(f"_judge.connect({self.student.km.connection_file!r})")
+        self.introduced = True
 
     def _judge_environment(self) -> dict[str, str]:
         secret = self.settings.secret_file
@@ -215,6 +235,7 @@ class NotebookRun:
             self.given_up = f"the kernel was lost {self.kernels} times, at last: {reason}"
             return
         self._start_student()
+        self.student.wait_until_ready()
         for earlier, cell in enumerate(self.nb.cells[:index]):
             is_student_cell = cell.cell_type == "code" and not is_grade(cell)
             if is_student_cell and earlier not in self.lost:
@@ -256,7 +277,11 @@ class Client:
             km.ip = str(Path(self._folder.name) / "ipc")
             started = {"env": {**os.environ, **environment}}
         self.client.start_new_kernel(cwd=self._folder.name, **started)
-        self.client.start_new_kernel_client()
+
+    def wait_until_ready(self) -> None:
+        """Returns when the kernel answers. Raises RuntimeError if it does not come up."""
+        if self.client.kc is None:
+            self.client.start_new_kernel_client()
 
     def run(self, cell: NotebookNode, index: int, seconds: int) -> None:
         """Execute a cell of the notebook. Raises KernelLostError if the kernel does not survive."""

@@ -1,20 +1,23 @@
 """From a test cell's outcome to points in the gradebook.
 
 The executor leaves a record on every test cell (`cell.metadata.autograder`); nothing that a
-student's code printed can be taken for it. A notebook's scores are saved in one transaction.
+student's code printed can be taken for it. A submission's scores are saved in one transaction.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.api import Base, Gradebook, SubmittedNotebook
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
+from sqlalchemy.orm import scoped_session
 
 NOT_GRADED = None  # in place of points: the question could not be graded, which is not 0
+PATIENCE = 20  # seconds to wait for another program that writes to the gradebook
 
 
 def record(cell: NotebookNode, points: float | None, note: str, where: str = "judge") -> None:
@@ -50,34 +53,102 @@ def _record_partial(cell: NotebookNode, text: str, maximum: float, where: str) -
     return record(cell, 0.0, note, where)
 
 
-class SaveGrades(NbGraderPreprocessor):
-    """Saves scores and automatic comments; takes the place of nbgrader's SaveAutoGrades."""
+def save(notebook: SubmittedNotebook, executed: NotebookNode | None) -> None:
+    """Put the scores and automatic comments of an executed notebook into its gradebook entry.
 
-    def preprocess(
-        self, nb: NotebookNode, resources: ResourcesDict
-    ) -> tuple[NotebookNode, ResourcesDict]:
-        names = resources["nbgrader"]
-        key = (names["notebook"], names["assignment"], names["student"])
-        with Gradebook(names["db_url"]) as gradebook:
-            for cell in nb.cells:
-                if is_grade(cell):
-                    _save_score(gradebook, cell, key)
-                if is_solution(cell) or is_task(cell):
-                    _save_comment(gradebook, cell, key)
-            gradebook.db.commit()
-        return nb, resources
+    None: not handed in. What could not be graded has no score and waits for a grader; manual
+    scores and comments stay, and are marked for another look.
+    """
+    cells = {}
+    if executed is not None and not executed.metadata.get("autograder", {}).get("not_graded"):
+        found = (cell for cell in executed.cells if "nbgrader" in cell.metadata)
+        cells = {cell.metadata.nbgrader.get("grade_id"): cell for cell in found}
+    for grade in notebook.grades:
+        grade.auto_score = _score(cells.get(grade.name))
+        grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+    for comment in notebook.comments:
+        comment.auto_comment = _comment(cells.get(comment.name))
 
 
-def _save_score(gradebook: Gradebook, cell: NotebookNode, key: tuple[str, str, str]) -> None:
-    grade = gradebook.find_grade(cell.metadata.nbgrader["grade_id"], *key)
+def _score(cell: NotebookNode | None) -> float | None:
+    if cell is None or not is_grade(cell):
+        return NOT_GRADED
     if is_solution(cell):
-        grade.auto_score, _ = determine_grade(cell)  # 0 if untouched, None: by hand
-    else:
-        grade.auto_score = cell.metadata["autograder"]["points"]
-    grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        return determine_grade(cell)[0]  # 0 if untouched, None: by hand
+    return cell.metadata.get("autograder", {}).get("points", NOT_GRADED)
 
 
-def _save_comment(gradebook: Gradebook, cell: NotebookNode, key: tuple[str, str, str]) -> None:
-    comment = gradebook.find_comment(cell.metadata.nbgrader["grade_id"], *key)
+def _comment(cell: NotebookNode | None) -> str | None:
+    if cell is None or is_task(cell) or not is_solution(cell):
+        return None
     untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
-    comment.auto_comment = "No response." if untouched and not is_task(cell) else None
+    return "No response." if untouched else None
+
+
+def gradebook_problem(db_url: str) -> str:
+    """Why grades cannot be saved in this gradebook, in one sentence; empty if they can.
+
+    Raises sqlalchemy's OperationalError if it cannot be opened, is read-only or locked. To be
+    asked before nbgrader opens the gradebook, because that adds tables to an older one.
+    """
+    engine = create_engine(_patient(db_url))
+    try:
+        if not inspect(engine).get_table_names():
+            return "The gradebook is empty: run `nbgrader generate_assignment` first."
+        lacking = _lacking(engine)
+        if lacking:
+            return (
+                f"The gradebook was made by an older nbgrader (it lacks {lacking}): make a copy "
+                "of it, then run `nbgrader db upgrade`."
+            )
+        with engine.connect() as connection:
+            _begin(connection, db_url)
+    finally:
+        engine.dispose()
+    return ""
+
+
+def _lacking(engine: Engine) -> str:
+    """The first table or column of this nbgrader's gradebook that is not there."""
+    inspector = inspect(engine)
+    for table in Base.metadata.sorted_tables:
+        if not inspector.has_table(table.name):
+            return f"the table {table.name!r}"
+        found = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in found:
+                return f"the column {column.name!r} of {table.name!r}"
+    return ""
+
+
+@contextmanager
+def transaction(db_url: str, course_id: str) -> Iterator[Gradebook]:
+    """A gradebook whose changes are saved all together at the end, or not at all.
+
+    nbgrader's own methods commit at every step; here that only makes the step's changes visible.
+    """
+    with Gradebook(_patient(db_url), course_id) as gradebook:
+        session = gradebook.db
+        commit = session.commit
+
+        def show() -> None:
+            session.flush()
+            session.expire_all()
+
+        session.commit = show
+        _begin(session, db_url)
+        yield gradebook
+        commit()
+
+
+def _begin(connection: Connection | scoped_session, db_url: str) -> None:
+    """Become the only writer now, so that nothing can come between reading and saving."""
+    if make_url(db_url).get_backend_name() == "sqlite":
+        connection.execute(text("BEGIN IMMEDIATE"))
+
+
+def _patient(db_url: str) -> str:
+    url = make_url(db_url)
+    if url.get_backend_name() == "sqlite" and "timeout" not in url.query:
+        url = url.update_query_dict({"timeout": str(PATIENCE)})
+    return url.render_as_string(hide_password=False)

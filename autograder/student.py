@@ -49,7 +49,9 @@ class Model:
             arrays = [(str(name), array) for name, array in pairs]
         except (TypeError, KeyError, ValueError):
             raise StudentError("expected a list of named arrays as the model's weights") from None
-        if not all(isinstance(array, np.ndarray) and array.dtype.kind == "f" for _, array in arrays):
+        if not all(
+            isinstance(array, np.ndarray) and array.dtype.kind == "f" for _, array in arrays
+        ):
             raise StudentError("expected every weight to be an array of floating-point numbers")
         return framework, arrays
 

@@ -33,10 +33,9 @@ SEEDS = range(5)
 NUM_THREADS = 2
 BASELINE_BELOW, RECURRENT_FROM, SECONDS_AT_MOST = 0.78, 0.97, 30.0
 VOCABULARY_SIZE = 5000  # as in the exercise: more than the corpus needs
-RECIPE = {"optimizer": "Adam", "learning_rate": 0.005, "batch_size": 64, "epochs": 5}
-LSTM_EPOCHS = 8
-BASELINE_EPOCHS = 15
-DISTANCES = (0, 2, longmemory.DISTANCE, 12, 20)
+RECIPE = {"optimizer": "Adam", "learning_rate": 0.005, "batch_size": 64}
+EPOCHS = {"LSTM": 6, "CNN-LSTM": 5, "CNN-LSTM in Keras": 4, "neural baselines": 10}
+DISTANCES = (0, 2, longmemory.DISTANCE, 12)
 DISTANCE_SEEDS = range(3)
 NUM_FOR_DUPLICATES = 100_000
 
@@ -229,13 +228,13 @@ def main() -> int:
         "TF-IDF + logistic regression, unigrams": lambda seed: tfidf(seed, 1),
         "TF-IDF + logistic regression, uni- and bigrams": lambda seed: tfidf(seed, 2),
         "TF-IDF + logistic regression, uni- to trigrams": lambda seed: tfidf(seed, 3),
-        "mean of embeddings": torch_runs(MeanOfEmbeddings, BASELINE_EPOCHS),
-        "CNN with max-pooling": torch_runs(MaxPoolingCNN, BASELINE_EPOCHS),
+        "mean of embeddings": torch_runs(MeanOfEmbeddings, EPOCHS["neural baselines"]),
+        "CNN with max-pooling": torch_runs(MaxPoolingCNN, EPOCHS["neural baselines"]),
     }
     recurrent = {
-        "LSTM": torch_runs(LSTM, LSTM_EPOCHS),
-        "CNN-LSTM": torch_runs(CNNLSTM, RECIPE["epochs"]),
-        "CNN-LSTM in Keras": lambda seed: train_keras(seed, RECIPE["epochs"]),
+        "LSTM": torch_runs(LSTM, EPOCHS["LSTM"]),
+        "CNN-LSTM": torch_runs(CNNLSTM, EPOCHS["CNN-LSTM"]),
+        "CNN-LSTM in Keras": lambda seed: train_keras(seed, EPOCHS["CNN-LSTM in Keras"]),
     }
     models, failed = {}, []
     for name, run in (baselines | recurrent).items():
@@ -257,8 +256,11 @@ def main() -> int:
         row = {"distance": distance, "max_words": longmemory.max_words(distance)}
         for name, run in (
             ("TF-IDF + logistic regression", lambda s, d: tfidf(s, 3, d)),
-            ("CNN with max-pooling", lambda s, d: train_torch(MaxPoolingCNN, s, 5, d)),
-            ("CNN-LSTM", lambda s, d: train_torch(CNNLSTM, s, RECIPE["epochs"], d)),
+            (
+                "CNN with max-pooling",
+                lambda s, d: train_torch(MaxPoolingCNN, s, EPOCHS["CNN-LSTM"], d),
+            ),
+            ("CNN-LSTM", lambda s, d: train_torch(CNNLSTM, s, EPOCHS["CNN-LSTM"], d)),
         ):
             row[name] = [run(seed, distance)["accuracy"] for seed in DISTANCE_SEEDS]
         by_distance.append(row)
@@ -274,7 +276,7 @@ def main() -> int:
             "seconds_at_most": SECONDS_AT_MOST,
         },
         "recipe": RECIPE,
-        "epochs": {"LSTM": LSTM_EPOCHS, "neural baselines": BASELINE_EPOCHS},
+        "epochs": EPOCHS,
         "seeds": list(SEEDS),
         "reviews": {"train": longmemory.NUM_TRAIN, "test": longmemory.NUM_TEST},
         "words": {"mean": round(statistics.mean(lengths), 1), "max": max(lengths)},

@@ -39,6 +39,7 @@ def run(request, tmp_path_factory):
     try:
         run._start_student()
         run._start_judge()
+        run.student.wait_until_ready()
         yield run
     finally:
         run.close()

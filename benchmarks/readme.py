@@ -1,0 +1,106 @@
+"""Fill the tables of README.md from the committed results files, and draw its figure.
+
+python benchmarks/readme.py           # writes README.md and results/order_decides.png
+python benchmarks/readme.py --check   # exit code 1 if README.md is not up to date
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+REPOSITORY = Path(__file__).parent.parent
+RESULTS = REPOSITORY / "benchmarks" / "results"
+README = REPOSITORY / "README.md"
+
+
+def load(name: str) -> dict:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def longmemory() -> str:
+    rows = [
+        [model, f"{entry['mean']:.3f}", f"{entry['min']:.3f}", f"{entry['seconds_max']:.0f} s"]
+        for model, entry in load("longmemory")["models"].items()
+    ]
+    return table(["model", "mean accuracy", "lowest of the seeds", "training, at most"], rows)
+
+
+def thresholds() -> str:
+    path = REPOSITORY / "autograder" / "thresholds" / "cnn_lstm.json"
+    rows = []
+    for notebook, corpora in json.loads(path.read_text(encoding="utf-8")).items():
+        for corpus, entry in corpora.items():
+            lowest = f"{min(entry['accuracies']):.3f}"
+            rows.append([notebook, corpus, f"{entry['mean']:.3f}", lowest])
+            rows[-1].append(f"{entry['threshold']:.2f}")
+    return table(["notebook", "corpus", "mean", "lowest run", "threshold"], rows)
+
+
+def data_loading() -> str:
+    rows = [[what, f"{seconds:.1f} s"] for what, seconds in load("data_loading")["seconds"].items()]
+    return table(["way", "time"], rows)
+
+
+def grade() -> str:
+    return "```\n" + (RESULTS / "grade.txt").read_text(encoding="utf-8").rstrip() + "\n```"
+
+
+SECTIONS = {
+    "longmemory": longmemory,
+    "thresholds": thresholds,
+    "data_loading": data_loading,
+    "grade": grade,
+}
+
+
+def filled(text: str) -> str:
+    """README with every section between its marks replaced by the current results."""
+    for name, section in SECTIONS.items():
+        mark = f"<!-- results: {name} -->\n"
+        pattern = re.compile(re.escape(mark) + r".*?<!-- end -->", re.DOTALL)
+        text, count = pattern.subn(lambda _, s=section, m=mark: f"{m}{s()}\n<!-- end -->", text)
+        if count != 1:
+            raise ValueError(f"expected one section {mark.strip()!r} in README.md, found {count}")
+    return text
+
+
+def draw() -> None:
+    """The models of results/longmemory.json as bars."""
+    models = load("longmemory")["models"]
+    names, means = list(models), [entry["mean"] for entry in models.values()]
+    recurrent = ["LSTM" in name for name in names]
+    figure, axes = plt.subplots(figsize=(7, 2.8), dpi=150, layout="constrained")
+    bars = axes.barh(names, means, color=["#0072B2" if r else "#999999" for r in recurrent])
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.axvline(0.5, color="black", linewidth=0.8, linestyle="--")
+    axes.text(0.503, len(names) - 0.45, "guessing", fontsize=8, va="bottom")
+    axes.set(xlim=(0.4, 1.08), xlabel="accuracy on 1,000 unseen reviews")
+    axes.set_title("When only the order of the words decides, memory decides", loc="left")
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS / "order_decides.png", metadata={"Software": None})
+
+
+def main(arguments: list[str]) -> int:
+    current = README.read_text(encoding="utf-8")
+    updated = filled(current)
+    if "--check" in arguments:
+        print("README.md is up to date" if current == updated else "run benchmarks/readme.py")
+        return int(current != updated)
+    README.write_text(updated, encoding="utf-8")
+    draw()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

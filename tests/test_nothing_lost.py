@@ -1,0 +1,584 @@
+"""Grades survive kill -9, a full disk, a second run and whatever else may happen to a gradebook.
+
+Most runs of `nbgrader` here are forks of a process that has imported it already, which saves
+seconds per run; they are the command itself in all other respects.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import nbformat
+import pytest
+from conftest import REPOSITORY, Course, make_course
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderApp
+from nbgrader.apps.api import NbGraderAPI
+
+from autograder import converter, journal, scoring
+
+KILLS = 20
+GOOD = "def square(x):\n    return x * x"
+KERNELS = ("good", "half", "lacks_a_test")  # the other three need no kernel
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.converter"])
+
+
+# ------------------------------------------------------------------ running nbgrader
+
+
+def start(course, *arguments, before=None, use=NbGraderApp.launch_instance):
+    """Start `nbgrader *arguments` in a session of its own; `before` is called in it first."""
+    process = FORKS.Process(target=_nbgrader, args=(str(course.folder), arguments, before, use))
+    process.start()
+    return process
+
+
+def _nbgrader(folder, arguments, before, use):
+    os.setsid()
+    os.chdir(REPOSITORY)
+    os.environ["COURSE_GRADING"] = folder
+    os.environ["TMPDIR"] = tempfile.tempdir = os.path.realpath(f"{folder}/tmp")
+    with open(f"{folder}/output", "w") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    if before:
+        before()
+    places = [f"--CourseDirectory.{name}_directory={folder}/{name}" for name in PLACES]
+    use([*arguments, *places])
+
+
+PLACES = ("source", "release")
+
+
+def nbgrader(course, *arguments, **options):
+    """Run `nbgrader *arguments` to its end; exit code and output."""
+    process = start(course, *arguments, **options)
+    process.join()
+    return process.exitcode, (course.folder / "output").read_text()
+
+
+def autograde(course, *options, before=None):
+    return nbgrader(course, "autograde", "tiny", *options, before=before)
+
+
+# ------------------------------------------------------------------ the class
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A class of six that is not graded yet."""
+    course = make_course(tmp_path_factory.mktemp("original"), ("one",))
+    good, lacking = course.answered(GOOD), course.answered(GOOD)
+    lacking.cells = [cell for cell in lacking.cells if cell.id != "integers"]
+    course.hand_in("good", good)
+    course.hand_in("half", course.answered("def square(x):\n    return int(x * x)"))
+    course.hand_in("lacks_a_test", lacking)
+    course.hand_in("misnamed", good, "one (1)")
+    course.hand_in("text_file", "my answer is 9")
+    course.hand_in("truncated", nbformat.writes(good)[:700])
+    return course
+
+
+def copy(course, folder):
+    """The same class in another folder, with a short path for temporary files."""
+    shutil.copytree(course.folder, folder, dirs_exist_ok=True, ignore=lambda *_: ["tmp"])
+    (folder / "tmp").symlink_to(tempfile.mkdtemp(dir="/tmp"))
+    return Course(folder)
+
+
+@pytest.fixture
+def course(original, tmp_path):
+    course = copy(original, tmp_path / "course")
+    yield course
+    os.rmdir(os.path.realpath(course.folder / "tmp"))  # and no run has left anything there
+
+
+@pytest.fixture(scope="module")
+def undisturbed(original, tmp_path_factory):
+    """The class graded in one go, and what it is to look like."""
+    course = copy(original, tmp_path_factory.mktemp("undisturbed"))
+    code, output = autograde(course)
+    assert code == 0, output
+    return contents(course)
+
+
+def contents(course):
+    """Gradebook and autograded notebooks per student, without what differs from run to run."""
+    found = {}
+    for table, columns in {
+        "grade": "auto_score, manual_score, extra_credit, needs_manual_grade",
+        "comment": "auto_comment, manual_comment",
+    }.items():
+        query = f"""
+            select s.student_id, n.name, c.name, {columns} from {table} t
+            join submitted_notebook sn on sn.id = t.notebook_id
+            join notebook n on n.id = sn.notebook_id
+            join submitted_assignment s on s.id = sn.assignment_id
+            join base_cell c on c.id = t.cell_id order by 1, 2, 3"""
+        for student, *row in rows(course, query):
+            found.setdefault(student, {}).setdefault(table, []).append(row)
+    for path in sorted(course.folder.glob("autograded/*/tiny")):
+        found.setdefault(path.parent.name, {})["files"] = {
+            str(file.relative_to(path)): without_noise(file)
+            for file in path.rglob("*")
+            if file.is_file()
+        }
+    return found
+
+
+def rows(course, query):
+    connection = sqlite3.connect(course.folder / "gradebook.db")
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def without_noise(path):
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.pop("id", None)
+        cell.metadata.pop("execution", None)  # times
+        for output in cell.get("outputs", []):
+            output.pop("traceback", None)  # names of temporary files
+    return notebook
+
+
+def states(course):
+    return {name: entry["state"] for name, entry in last_entries(course).items()}
+
+
+def last_entries(course):
+    return journal.read(converter.journal_path(course.folder / "autograded", "tiny"))
+
+
+# ------------------------------------------------------------------ kill -9
+
+
+def test_undisturbed_run(undisturbed):
+    scores = {name: [row[2] for row in part["grade"]] for name, part in undisturbed.items()}
+    assert scores == {  # essay, fractions, integers
+        "good": [0, 4, 3],
+        "half": [0, 1, 3],
+        "lacks_a_test": [0, 4, 3],
+        "misnamed": [None, None, None],
+        "text_file": [None, None, None],
+        "truncated": [None, None, None],
+    }
+    waiting = {name: [bool(r[5]) for r in part["grade"]] for name, part in undisturbed.items()}
+    assert waiting["good"] == [False] * 3
+    assert waiting["misnamed"] == waiting["text_file"] == waiting["truncated"] == [True] * 3
+    comments = {name: part["comment"][0][2] for name, part in undisturbed.items()}
+    assert comments["good"] == "No response."
+    assert comments["misnamed"] is None
+    assert comments["truncated"] is None
+
+
+def kill_at_line(number):
+    """Kill the session when that many lines of the saving code have run."""
+    files = {module.__file__ for module in (converter, journal, scoring)}
+    count = itertools.count(1)
+
+    def line(frame, event, argument):
+        if event == "line" and next(count) == number:
+            os.killpg(0, signal.SIGKILL)
+        return line
+
+    sys.settrace(lambda frame, *_: line if frame.f_code.co_filename in files else None)
+
+
+def test_killed_at_random_moments(course, undisturbed):
+    moments = random.Random(20)
+    kills = 0
+    for attempt in range(4 * KILLS):
+        if kills == KILLS:
+            break
+        force = ["--force"] if set(states(course).values()) == {"graded"} else []
+        if attempt % 2:
+            process = start(course, "autograde", "tiny", *force)
+            process.join(timeout=moments.uniform(0.1, 4))
+            if process.is_alive():
+                os.killpg(process.pid, signal.SIGKILL)
+        else:
+            kill = partial(kill_at_line, moments.randrange(60, 800))
+            process = start(course, "autograde", "tiny", *force, before=kill)
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL), (course.folder / "output").read_text()
+        kills += process.exitcode == -signal.SIGKILL
+        for name, part in contents(course).items():
+            assert part == {kind: undisturbed[name][kind] for kind in part}
+    assert kills == KILLS
+    code, output = autograde(course)
+    assert code == 0, output
+    assert contents(course) == undisturbed
+    assert set(states(course).values()) == {"graded"}
+    assert rows(
+        course, "select count(*), count(distinct student_id) from submitted_assignment"
+    ) == [(6, 6)]
+    left = [path.name for path in (course.folder / "autograded").iterdir()]
+    assert sorted(left) == sorted(undisturbed)
+
+
+def kill_before(name):
+    setattr(converter.Autograde, name, lambda *_: os.killpg(0, signal.SIGKILL))
+
+
+@pytest.mark.parametrize("step", ["_save", "_move_into_place", "run_post_convert_hook"])
+def test_killed_between_two_steps(course, step):
+    only = ["--student=text_file"]
+    code, _ = autograde(course, *only, before=partial(kill_before, step))
+    assert code == -signal.SIGKILL
+    graded = step == "run_post_convert_hook"
+    assert states(course)["text_file"] == ("graded" if graded else "grading")
+    assert (course.folder / "autograded/text_file/tiny").exists() == graded
+    code, output = autograde(course, *only)
+    assert code == 0
+    assert ("Skipping text_file" in output) == graded
+    assert (course.folder / "autograded/text_file/tiny/one.ipynb").exists()
+
+
+def test_journal_survives_half_a_line(tmp_path):
+    path = tmp_path / "tiny.jsonl"
+    journal.append(path, journal.GRADED, {"a": "1"})
+    with open(path, "a") as file:
+        file.write('{"student": "a", "state": "gra')
+    assert journal.read(path)["a"]["state"] == "graded"
+    journal.append(path, journal.FAILED, {"a": "2", "b": "3"}, "why")
+    assert {name: entry["reason"] for name, entry in journal.read(path).items()} == {
+        "a": "why",
+        "b": "why",
+    }
+
+
+# ------------------------------------------------------------------ one submission fails
+
+
+def no_room_for(name):
+    write = converter.Autograde.write_single_notebook
+
+    def full(self, output, resources):
+        if resources["nbgrader"]["student"] == name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, output, resources)
+
+    converter.Autograde.write_single_notebook = full
+
+
+def locked_for(name, path):
+    scoring.PATIENCE = 0.1
+    save = converter.Autograde._save
+
+    def locked(self, student, timestamp):
+        other = sqlite3.connect(path)
+        if student == name:
+            other.execute("begin exclusive")
+        save(self, student, timestamp)
+
+    converter.Autograde._save = locked
+
+
+def replaced_by_link(path):
+    path.rename(path.with_suffix(".txt"))
+    path.symlink_to(path.with_suffix(".txt"))
+
+
+def replaced_by_file(path):
+    shutil.rmtree(path.parent)
+    path.parent.write_text("not a folder")
+
+
+def bad_timestamp(path):
+    (path.parent / "timestamp.txt").write_text("yesterday")
+
+
+@pytest.mark.parametrize(
+    ("damage", "before", "reason"),
+    [
+        (None, partial(no_room_for, "half"), "The disk is full"),
+        (None, "locked", "The gradebook is locked by another program"),
+        (replaced_by_link, None, "one.ipynb is a symbolic link, and only files are graded"),
+        (replaced_by_file, None, "tiny cannot be used: Not a directory"),
+        (bad_timestamp, None, "timestamp.txt holds no date and time"),
+    ],
+)
+def test_one_failure_stops_no_other(course, undisturbed, damage, before, reason):
+    submitted = course.folder / "submitted/half/tiny/one.ipynb"
+    content = submitted.read_bytes()
+    if damage:
+        damage(submitted)
+    if before == "locked":
+        before = partial(locked_for, "half", course.folder / "gradebook.db")
+    code, output = autograde(course, "--no-execute", before=before)
+    assert code == 1
+    assert reason in output
+    assert "Traceback (most" not in output
+    assert "Traceback (most" in (course.folder / "journal/tiny.log").read_text()
+    assert reason in last_entries(course)["half"]["reason"]
+    assert states(course) == {name: "graded" for name in undisturbed} | {"half": "failed"}
+    assert "half" not in contents(course)
+
+    shutil.rmtree(course.folder / "submitted/half")
+    course.hand_in("half", content)
+    code, output = autograde(course)
+    assert code == 0, output
+    assert output.count("Skipping") == 5
+    assert contents(course)["half"] == undisturbed["half"]
+
+
+def test_a_failed_regrade_keeps_the_grades(course):
+    only = ["--student=text_file"]
+    assert autograde(course, *only)[0] == 0
+    before = contents(course)
+    code, output = autograde(course, "--force", *only, before=partial(no_room_for, "text_file"))
+    assert code == 1
+    assert "The disk is full" in output
+    assert "its grades of an earlier run still stand" in output
+    assert contents(course) == before
+
+
+# ------------------------------------------------------------------ nothing can be graded
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 3 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk(original, undisturbed, small_disk):
+    course = copy(original, small_disk)
+    filler = small_disk / "filler"
+    for left in (0, 16, 64):  # KiB
+        fill(filler, left * 1024)
+        code, output = autograde(course)
+        assert code == 1
+        assert "The disk is full: make room and run the command again." in output
+        assert "Traceback (most" not in output
+    filler.unlink()
+    code, output = autograde(course)
+    assert code == 0, output
+    assert contents(course) == undisturbed
+
+
+def fill(path, left):
+    path.unlink(missing_ok=True)
+    disk = os.statvfs(path.parent)
+    path.write_bytes(bytes(disk.f_bavail * disk.f_frsize - left))
+
+
+def digest(course):
+    return hashlib.sha256((course.folder / "gradebook.db").read_bytes()).hexdigest()
+
+
+def patience(seconds):
+    scoring.PATIENCE = seconds
+
+
+def test_refused_gradebooks(course):
+    database = course.folder / "gradebook.db"
+    before = digest(course)
+
+    uri = f"sqlite:///file:{database}?mode=ro&uri=true"
+    code, output = autograde(course, f"--db={uri}")
+    assert (code, output.count("\n")) == (1, 1)
+    assert "The gradebook is read-only: make its file and folder writable" in output
+
+    other = sqlite3.connect(database)
+    other.execute("begin exclusive")
+    code, output = autograde(course, before=partial(patience, 0.1))
+    assert (code, output.count("\n")) == (1, 1)
+    assert "The gradebook is locked by another program" in output
+    other.close()
+    assert digest(course) == before
+
+    other = sqlite3.connect(database)
+    other.execute("alter table student drop column lms_user_id")
+    other.close()
+    before = digest(course)
+    code, output = autograde(course)
+    assert (code, output.count("\n")) == (1, 1)
+    assert "was made by an older nbgrader (it lacks the column 'lms_user_id'" in output
+    assert "make a copy of it, then run `nbgrader db upgrade`" in output
+    assert digest(course) == before
+
+    database.unlink()
+    code, output = autograde(course)
+    assert (code, output.count("\n")) == (1, 1)
+    assert "run `nbgrader generate_assignment` first" in output
+    assert states(course) == {}
+
+
+def test_unknown_assignment(course):
+    (course.folder / "submitted/good/tiny").rename(course.folder / "submitted/good/other")
+    code, output = nbgrader(course, "autograde", "other")
+    assert (code, output.count("\n")) == (1, 1)
+    assert "The gradebook has no assignment 'other': run `nbgrader generate_assignment" in output
+
+
+def wait_for(path):
+    choose = converter.Autograde._choose
+
+    def waiting(self):
+        path.with_suffix(".waiting").touch()
+        while not path.exists():
+            time.sleep(0.01)
+        return choose(self)
+
+    converter.Autograde._choose = waiting
+
+
+def test_two_runs_at_once(course):
+    go = course.folder / "go"
+    first = start(course, "autograde", "tiny", "--no-execute", before=partial(wait_for, go))
+    while not go.with_suffix(".waiting").exists():
+        assert first.is_alive()
+        time.sleep(0.01)
+    code, output = autograde(course)
+    assert (code, output.count("\n")) == (1, 1)
+    assert "Another run is grading 'tiny': wait until it has finished" in output
+    go.touch()
+    first.join()
+    assert first.exitcode == 0
+    assert set(states(course).values()) == {"graded"}
+
+
+# ------------------------------------------------------------------ grading again
+
+
+def test_only_changed_submissions_are_graded_again(course):
+    assert autograde(course, "--no-execute")[0] == 0
+    course.hand_in("half", course.answered("def square(x):\n    return 'changed'"))
+    (course.folder / "submitted/good/tiny/notes.txt").write_text("a further file")
+    shutil.rmtree(course.folder / "autograded/truncated")
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        gradebook.remove_submission("tiny", "misnamed")
+    code, output = autograde(course, "--no-execute")
+    assert code == 0
+    assert "Graded now: 4 of 6 submissions" in output
+    assert sorted(line.split()[4] for line in output.splitlines() if "Skipping" in line) == [
+        "lacks_a_test:",
+        "text_file:",
+    ]
+    assert "changed" in str(course.autograded("half").cells)
+    assert (course.folder / "autograded/good/tiny/notes.txt").read_text() == "a further file"
+
+
+def test_manual_grades_survive_and_grades_are_the_same(course):
+    shutil.rmtree(course.folder / "submitted/half")
+    assert autograde(course)[0] == 0
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        for name, points in (("essay", 1.5), ("integers", 2)):
+            grade = gradebook.find_grade(name, "one", "tiny", "good")
+            grade.manual_score, grade.needs_manual_grade = points, False
+        grade.extra_credit = 0.5
+        gradebook.find_comment("essay", "one", "tiny", "good").manual_comment = "well said"
+        gradebook.db.commit()
+    tables = []
+    for run in range(3):
+        code, output = autograde(course, "--force")
+        assert code == 0
+        assert "Graded now: 5 of 5" in output
+        table = course.folder / f"grades{run}.csv"
+        exporter = "--exporter=autograder.report.QuestionsExportPlugin"
+        assert nbgrader(course, "export", exporter, f"--to={table}")[0] == 0
+        tables.append(table.read_bytes())
+    assert tables[0] == tables[1] == tables[2]
+    assert b"tiny,good,7.5,9,2,4,1.5," in tables[0]
+    found = contents(course)["good"]
+    assert found["grade"] == [
+        ["one", "essay", 0, 1.5, None, 1],
+        ["one", "fractions", 4, None, None, 0],
+        ["one", "integers", 3, 2, 0.5, 1],
+    ]
+    assert found["comment"] == [["one", "essay", "No response.", "well said"]]
+
+
+def test_late_penalty_and_missing_secret(course):
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        gradebook.update_or_create_assignment("tiny", duedate="2030-01-01")
+    time_file = course.folder / "submitted/good/tiny/timestamp.txt"
+    secret = course.folder / "secret_seed"
+    secret.unlink()
+    for when, penalty in (("2030-01-02 10:00:00 UTC", 7), ("2029-12-31 10:00:00 UTC", None)):
+        time_file.write_text(when)
+        code, output = autograde(
+            course, "--student=good", "--LateSubmissionPlugin.penalty_method=zero"
+        )
+        assert code == 0, output
+        assert rows(course, "select late_submission_penalty from submitted_notebook") == [
+            (penalty,)
+        ]
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert len(secret.read_text()) == 33
+
+
+def test_one_notebook_at_a_time(tmp_path):
+    course = make_course(tmp_path / "course")
+    (course.folder / "tmp").symlink_to(tempfile.mkdtemp(dir="/tmp"))
+    for name in ("one", "two"):
+        course.hand_in("good", course.answered(f"square = {name!r}"), name)
+    autograded = course.folder / "autograded/good/tiny"
+    assert autograde(course, "--no-execute", "--notebook=one")[0] == 0
+    assert [path.name for path in autograded.iterdir()] == ["one.ipynb"]
+    assert states(course) == {"good": "pending"}
+    assert autograde(course, "--no-execute")[0] == 0
+    assert sorted(path.name for path in autograded.iterdir()) == ["one.ipynb", "two.ipynb"]
+    times = {path.name: path.stat().st_mtime_ns for path in autograded.iterdir()}
+    code, output = autograde(course, "--no-execute", "--notebook=two", "--force")
+    assert code == 0, output
+    changed = {
+        path.name for path in autograded.iterdir() if path.stat().st_mtime_ns > times[path.name]
+    }
+    assert changed == {"two.ipynb"}
+    assert states(course) == {"good": "graded"}
+
+
+def grade_in_the_formgrader(arguments):
+    app = NbGraderApp()
+    app.initialize(arguments)
+    result = NbGraderAPI(app.coursedir, parent=app).autograde("tiny", "text_file")
+    sys.exit(0 if result["success"] else result["error"])
+
+
+def test_formgrader_grades_in_the_same_way(course):
+    code, output = nbgrader(course, use=grade_in_the_formgrader)
+    assert code == 0, output
+    assert states(course) == {"text_file": "graded"}
+
+
+def test_runs_that_start_together_agree_on_the_secret(tmp_path):
+    path = tmp_path / "secret_seed"
+
+    def make_and_read(_):
+        journal.make_secret(path)
+        return path.read_text()
+
+    with ThreadPoolExecutor(8) as pool:
+        secrets = set(pool.map(make_and_read, range(8)))
+    assert len(secrets) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["secret_seed"]
+    path.write_text("\n")
+    with pytest.raises(journal.RefusedError, match="is empty, so hidden tests could be guessed"):
+        journal.make_secret(path)
