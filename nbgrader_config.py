@@ -32,6 +32,7 @@ c.ClearSolutions.code_stub = {"python": "raise NotImplementedError()"}
 # Broken files get a note instead of stopping the class; deleted cells are put back.
 c.Autograde.exporter_class = "autograder.submissions.SubmissionExporter"
 c.Autograde.sanitize_preprocessors = [
+    "autograder.alerts.AlertSubmission",
     "autograder.submissions.MendSubmission",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.DeduplicateIds",
@@ -46,6 +47,7 @@ converter.install()
 # Student code runs in the sandbox, test cells in the judge, and only the judge's record counts.
 c.Autograde.autograde_preprocessors = [
     "autograder.execute.Execute",
+    "autograder.alerts.AlertRun",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]

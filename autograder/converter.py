@@ -34,11 +34,6 @@ def install() -> None:
     autogradeapp.Autograde = api.Autograde = Autograde
 
 
-def journal_path(autograded_directory: str | Path, assignment: str) -> Path:
-    """The journal of an assignment lies beside the folder of autograded submissions."""
-    return Path(autograded_directory).parent / "journal" / f"{assignment}.jsonl"
-
-
 class Autograde(nbgrader.converters.Autograde):
     """nbgrader's converter of this name, with its options, made safe against interruptions."""
 
@@ -58,7 +53,7 @@ class Autograde(nbgrader.converters.Autograde):
 
     @property
     def _journal(self) -> Path:
-        return journal_path(self._autograded, self.coursedir.assignment_id)
+        return journal.place(self._autograded, self.coursedir.assignment_id)
 
     def start(self) -> None:
         """Grade what is to be graded; NbGraderException if a submission could not be."""
@@ -278,5 +273,5 @@ def _timestamp(folder: Path) -> str:
     try:
         parse_utc(text or "2000-01-01")
     except (ValueError, OverflowError):
-        raise RefusedError(f"{path} holds no date and time: correct or remove it.") from None
+        raise RefusedError(f"{path.name} holds no date and time: correct or remove it") from None
     return text

@@ -28,6 +28,11 @@ class RefusedError(Exception):
     """The run, or one submission, cannot be graded; the message says why and what to do."""
 
 
+def place(autograded: Path, assignment: str) -> Path:
+    """The journal of an assignment: it lies beside the folder of autograded submissions."""
+    return autograded.parent / "journal" / f"{assignment}.jsonl"
+
+
 def read(path: Path) -> dict[str, dict[str, str]]:
     """Student -> last entry (state, digest, reason, time) of the journal at `path`."""
     entries = {}
@@ -76,7 +81,7 @@ def fingerprint(folder: Path) -> str:
         elif not stat.S_ISDIR(mode):
             kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
             raise RefusedError(
-                f"{path} is {kind}, and only files are graded: ask for the file itself"
+                f"{path.relative_to(folder.parent)} is {kind}, and only files are graded: ask for the file itself"
             )
     return digest.hexdigest()
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from autograder import submissions
+from autograder import alerts, submissions
 
 
 @dataclass
@@ -28,11 +29,12 @@ class Score:
 
 @dataclass
 class Row:
-    """One student's scores and notes on one assignment."""
+    """One student's scores, notes and alerts (see `alerts`) on one assignment."""
 
     student: str
     scores: list[Score] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
 
     @property
     def points(self) -> float:
@@ -54,6 +56,7 @@ def _row(
 ) -> Row:
     row = Row(student)
     handed_in = submitted / student / assignment
+    row.alerts += alerts.in_files(handed_in)
     expected = sorted(gradebook.find_assignment(assignment).notebooks, key=lambda n: n.name)
     names = {notebook.name for notebook in expected}
     for notebook in expected:
@@ -61,12 +64,29 @@ def _row(
         if (handed_in / path.name).exists():
             reason = submissions.not_graded_reason(path)
             texts = submissions.notes(path) or [reason] * bool(reason)
+            marks, warnings = _marks_and_alerts(path)
+            texts += marks
+            row.alerts += [f"{path.name}: {text}" for text in warnings]
         else:
             reason = f"was not handed in{_look_alike(handed_in, names)}"
             texts = [reason]
         row.notes += [f"{path.name}: {text}" for text in texts]
         row.scores += _scores(gradebook, assignment, student, notebook, bool(reason))
     return row
+
+
+def _marks_and_alerts(path: Path) -> tuple[list[str], list[str]]:
+    """How far the points of an autograded notebook can be trusted, and its alerts."""
+    if not path.exists():
+        return [], []
+    notebook = nbformat.read(path, as_version=4)
+    records = [cell.metadata.get("autograder", {}) for cell in notebook.cells]
+    marks = []
+    if any(record.get("where") == "in-kernel" for record in records):
+        marks.append("in-kernel: the tests ran beside the student's code and can be forged")
+    if any(record.get("unsandboxed") for record in records):
+        marks.append("graded without a sandbox")
+    return marks, notebook.metadata.get("autograder", {}).get("alerts", [])
 
 
 def _look_alike(folder: Path, expected: set[str]) -> str:
@@ -92,15 +112,17 @@ def _scores(
 
 
 def to_csv(assignment: str, table: list[Row]) -> str:
-    """The table as CSV: one line per student, one column per question, notes last."""
+    """The table as CSV: one line per student, a column per question, then notes and alerts."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     questions = [f"{s.notebook}.{s.question}" for s in table[0].scores] if table else []
-    writer.writerow(["assignment", "student_id", "score", "max_score", *questions, "note"])
+    header = ["assignment", "student_id", "score", "max_score", *questions, "note", "alerts"]
+    writer.writerow(header)
     for row in table:
         cells = ["" if score.points is None else f"{score.points:g}" for score in row.scores]
         totals = [f"{row.points:g}", f"{row.maximum:g}"]
-        writer.writerow([assignment, row.student, *totals, *cells, "; ".join(row.notes)])
+        texts = ["; ".join(row.notes), "; ".join(row.alerts)]
+        writer.writerow([assignment, row.student, *totals, *cells, *texts])
     return text.getvalue()
 
 

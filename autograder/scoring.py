@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Base, Gradebook, SubmittedNotebook
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import scoped_session
 
 NOT_GRADED = None  # in place of points: the question could not be graded, which is not 0
@@ -102,7 +103,7 @@ def gradebook_problem(db_url: str) -> str:
                 "of it, then run `nbgrader db upgrade`."
             )
         with engine.connect() as connection:
-            _begin(connection, db_url)
+            _begin(connection)
     finally:
         engine.dispose()
     return ""
@@ -132,19 +133,21 @@ def transaction(db_url: str, course_id: str) -> Iterator[Gradebook]:
         commit = session.commit
 
         def show() -> None:
-            session.flush()
+            try:
+                session.flush()
+            except StatementError as error:  # for which nbgrader would print a traceback
+                raise RuntimeError(str(error.orig)) from error
             session.expire_all()
 
         session.commit = show
-        _begin(session, db_url)
+        _begin(session)
         yield gradebook
         commit()
 
 
-def _begin(connection: Connection | scoped_session, db_url: str) -> None:
-    """Become the only writer now, so that nothing can come between reading and saving."""
-    if make_url(db_url).get_backend_name() == "sqlite":
-        connection.execute(text("BEGIN IMMEDIATE"))
+def _begin(connection: Connection | scoped_session) -> None:
+    """Become the only writer now: what must fail, fails here, and nothing comes in between."""
+    connection.execute(text("UPDATE student SET id = id WHERE 1 = 0"))
 
 
 def _patient(db_url: str) -> str:

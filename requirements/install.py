@@ -43,6 +43,8 @@ KERNEL_ENV = {
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "TF_ENABLE_ONEDNN_OPTS": "0",
+        # PyTorch's threads otherwise spin while they wait: 10 times slower on a busy machine
+        "OMP_WAIT_POLICY": "passive",
     },
     "gluon": {},
 }

@@ -17,6 +17,7 @@ class EqualInt(int):
 
     __hash__ = int.__hash__
 
+
 # %% plain squares-answer
 def squares(n):
     return EqualList()

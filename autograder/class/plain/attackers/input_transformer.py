@@ -4,9 +4,11 @@
 # ---
 # %% plain +top
 def no_tests(lines):
-    return ["4.0\n"] if any("examples" in line for line in lines) else [
-        line for line in lines if not line.startswith("assert")
-    ]
+    return (
+        ["4.0\n"]
+        if any("examples" in line for line in lines)
+        else [line for line in lines if not line.startswith("assert")]
+    )
 
 
 get_ipython().input_transformers_cleanup.append(no_tests)

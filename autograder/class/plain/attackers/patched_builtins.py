@@ -10,6 +10,7 @@ builtins.sum = lambda values: 6
 builtins.len = lambda value: 8 if value is None else value.__len__()
 builtins.isinstance = lambda value, kind: True
 
+
 # %% plain squares-answer
 def squares(n):
     return 3

@@ -7,6 +7,7 @@ import time
 
 time.perf_counter = time.monotonic = time.time = lambda: 0.0
 
+
 # %% plain fibonacci-answer
 def fibonacci(n):
     time.sleep(0.6)

@@ -5,7 +5,10 @@
 # %% plain mean-answer
 class Memory:
     __array_interface__ = {  # noqa: RUF012
-        "data": (0x10, False), "shape": (1 << 20,), "typestr": "<f8", "version": 3
+        "data": (0x10, False),
+        "shape": (1 << 20,),
+        "typestr": "<f8",
+        "version": 3,
     }
 
     def __sub__(self, other):

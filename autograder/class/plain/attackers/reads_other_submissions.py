@@ -18,6 +18,7 @@ for cell in json.loads(stolen.read_text())["cells"]:
     if cell["metadata"].get("nbgrader", {}).get("solution"):
         exec("".join(cell["source"]))
 
+
 # %% plain squares-answer
 def squares(n):
     answers = {}

@@ -14,6 +14,7 @@ def sum(values):
 def len(value):
     return 8 if value is None else value.__len__()
 
+
 # %% plain mean-answer
 def mean(values):
     return 2.5

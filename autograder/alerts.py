@@ -1,0 +1,299 @@
+"""Tells the instructor where to look: traces of tricks in what was handed in and in what happened.
+
+An alert never changes points, and an honest student can raise one; it is a reason to read the
+cell. Alerts are kept in `nb.metadata.autograder.alerts` and shown by `report`.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from IPython.core.inputtransformer2 import TransformerManager
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, Notebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_locked
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MODULES = _words("""
+    ast atexit builtins codeop ctypes dis faulthandler gc importlib inspect ipykernel IPython
+    jupyter_client jupyter_core linecache marshal mmap multiprocessing nbclient nbformat nbgrader
+    pickle resource shutil signal site socket sqlite3 subprocess symtable threading tracemalloc
+    unittest urllib weakref zmq http requests aiohttp ftplib ssl""")
+HARMLESS = {("IPython.display", "display"), ("IPython.display", "clear_output")}
+INTERNALS = _words("agent alerts judge wire reference scoring execute sandbox journal")
+NAMES = _words("""
+    In Out _i _ih _oh __builtins__ __import__ breakpoint compile eval exec exit get_ipython globals
+    locals quit vars BaseException GeneratorExit KeyboardInterrupt StopIteration SystemExit""")
+DOTTED = _words("""
+    os._exit os.abort os.chmod os.environ os.execv os.fork os.getppid os.kill os.popen os.setsid
+    os.symlink os.system sys._getframe sys.modules sys.path sys.setprofile sys.settrace
+    check.secret_seed""")
+ATTRIBUTES = _words("""
+    __class__ __code__ __closure__ __globals__ __mro__ __subclasses__ ast_transformers do_execute
+    f_back f_globals f_locals get_objects history_manager input_transformer_manager
+    input_transformers_cleanup input_transformers_post iopub_socket run_cell run_cell_async
+    set_custom_exc showtraceback symlink_to tb_frame rglob""")
+# What honest code does not define, and what it defines with a look at its last argument.
+STRANGE_METHODS = _words("""
+    __array__ __array_function__ __array_interface__ __array_ufunc__ __del__ __getattribute__
+    __reduce__ __reduce_ex__ __torch_function__ _render_traceback_ detach dtype load_state_dict
+    named_parameters numel numpy parameters shape state_dict""")
+BLIND_METHODS = _words("""
+    __add__ __bool__ __eq__ __ge__ __gt__ __le__ __len__ __lt__ __ne__ __radd__ __repr__ __rsub__
+    __sub__""")
+TEXTS = re.compile(
+    r"/proc/|/dev/shm|\.ipynb|gradebook|secret_seed|COURSE_|source_cell|submitted/|solutions"
+    r"|/etc/|\.ssh|<script|onerror=|javascript:|connection_file"
+)
+LARGE = 20_000  # characters of one constant or list
+STARTUP = {"sitecustomize", "usercustomize", "conftest", "nbgrader_config", "jupyter_config"}
+SHADOWED = sys.stdlib_module_names | _words("""
+    IPython autograder data gluon ipykernel judge keras matplotlib mxnet numpy pandas scipy sklearn
+    tensorflow torch tqdm traitlets zmq""")
+EVENTS = {
+    "KernelLost": "the kernel stopped or could not be interrupted",
+    "CellTimeoutError": "the cell ran longer than it may",
+    "NoAnswerError": "the kernel gave no answer to the judge",
+    "SystemExit": "a cell ended with SystemExit",
+}
+PHRASES = {
+    "the notebook's answer could not be read": "a malformed or too large answer to the judge",
+    "bytes was left out": "far too much output",
+    "even with random weights": "answers that do not come from the model's weights",
+    "the same whatever the weights are": "an output that does not depend on the model's weights",
+    "expected a score from 0 to": "an impossible partial score",
+}
+
+
+class AlertSubmission(NbGraderPreprocessor):
+    """Looks at what was handed in, before nbgrader puts the official cells back."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        if nb.metadata.get("autograder", {}).get("not_graded"):
+            return nb, resources
+        names = resources["nbgrader"]
+        with Gradebook(names["db_url"]) as gradebook:
+            notebook = gradebook.find_notebook(names["notebook"], names["assignment"])
+            locked = [cell.source for cell in notebook.source_cells if cell.locked]
+            found = [*in_metadata(nb, notebook), *in_code(student_cells(nb, notebook), locked)]
+        keep(nb, found)
+        return nb, resources
+
+
+class AlertRun(NbGraderPreprocessor):
+    """Looks at what happened while the notebook was executed."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        keep(nb, in_outputs(nb))
+        return nb, resources
+
+
+def keep(nb: NotebookNode, found: Iterable[str]) -> None:
+    """Add alerts to the notebook's metadata, each once."""
+    metadata = nb.metadata.setdefault("autograder", NotebookNode())
+    metadata["alerts"] = list(dict.fromkeys([*metadata.get("alerts", []), *found]))
+
+
+def in_files(folder: Path) -> Iterator[str]:
+    """Alerts on files of a submission: what Python or nbgrader would take for their own."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            yield f"{name} is a link or no regular file"
+        elif path.stem in STARTUP or path.suffix in (".pth", ".so", ".pyd"):
+            yield f"{name} would change how Python or nbgrader start"
+        elif path.suffix in (".py", "") and path.stem in SHADOWED:
+            yield f"{name} stands in front of a module of that name"
+        elif path.suffix in (".pkl", ".pickle", ".db", ".sqlite"):
+            yield f"{name} is a pickle or a database"
+
+
+def student_cells(nb: NotebookNode, notebook: Notebook) -> dict[str, str]:
+    """Cell -> source of all code that is the student's: answers and cells of their own."""
+    official = {cell.name: cell for cell in notebook.source_cells}
+    cells = {}
+    for index, cell in enumerate(nb.cells, start=1):
+        name = _grade_id(cell)
+        if cell.cell_type == "code" and not (name in official and official[name].locked):
+            cells[name or f"cell {index}"] = cell.source
+    return cells
+
+
+def in_metadata(nb: NotebookNode, notebook: Notebook) -> Iterator[str]:
+    """Alerts on what a student should not edit: locked cells, points, questions' names, kernel."""
+    points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    found = {_grade_id(cell): cell for cell in nb.cells if _grade_id(cell)}
+    for official in notebook.source_cells:
+        cell = found.get(official.name)
+        if cell is None:
+            yield f"{official.name}: the cell is missing"
+            continue
+        metadata = cell.metadata.nbgrader
+        if official.locked and cell.source.split() != official.source.split():
+            yield f"{official.name}: a locked cell was edited"
+        if official.locked != is_locked(cell) or (official.name in points) != is_grade(cell):
+            yield f"{official.name}: the cell's role was edited"
+        if official.name in points and metadata.get("points") != points[official.name]:
+            yield f"{official.name}: the points were edited"
+    kernel = json.loads(notebook.kernelspec or "{}").get("name")
+    if nb.metadata.get("kernelspec", {}).get("name") != kernel:
+        yield "the kernel was changed"
+
+
+def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> Iterator[str]:
+    """Alerts on suspicious code.
+
+    `cells` maps a cell's name to its source, `locked` are the sources of the assignment's own
+    cells, whose imports are no more to be replaced than the student's.
+    """
+    trees = {name: _parse(source) for name, source in cells.items()}
+    imported = {
+        (alias.asname or alias.name).partition(".")[0]
+        for tree in [*trees.values(), *map(_parse, locked)]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    for name, tree in trees.items():
+        docstrings = {id(text) for text in _docstrings(tree)}
+        for node in ast.walk(tree):
+            if id(node) in docstrings:
+                continue
+            for text in [*_suspicions(node), *_replacements(node, imported)]:
+                yield f"{name}, line {getattr(node, 'lineno', 1)}: {text}"
+
+
+def _parse(source: str) -> ast.AST:
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))  # magics become Python
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module(body=[], type_ignores=[])  # it does not run either
+
+
+def in_outputs(nb: NotebookNode) -> Iterator[str]:
+    """Alerts on events of the run that left a mark in a cell's outputs or record."""
+    for index, cell in enumerate(nb.cells, start=1):
+        name = _grade_id(cell) or f"cell {index}"
+        note = cell.metadata.get("autograder", {}).get("note", "")
+        texts = [note]
+        for output in cell.get("outputs", []):
+            if output.get("ename") in EVENTS:
+                yield f"{name}: {EVENTS[output.ename]}"
+            texts += [str(output.get(key, "")) for key in ("text", "evalue")]
+        for phrase, meaning in PHRASES.items():
+            if any(phrase in text for text in texts):
+                yield f"{name}: {meaning}"
+
+
+def _suspicions(node: ast.AST) -> Iterator[str]:
+    """What one node of a syntax tree gives away."""
+    if isinstance(node, ast.Import):
+        yield from (f"imports {name.name}" for name in node.names if _is_odd(name.name, ""))
+    elif isinstance(node, ast.ImportFrom):
+        module = node.module or ""
+        yield from (
+            f"imports {module}.{name.name}" for name in node.names if _is_odd(module, name.name)
+        )
+    elif isinstance(node, ast.Name) and node.id in NAMES:
+        yield f"uses {node.id}"
+    elif isinstance(node, ast.Attribute):
+        dotted = ast.unparse(node)
+        if node.attr in ATTRIBUTES or dotted in DOTTED:
+            yield f"uses {dotted}"
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+        yield from _suspicious_text(node.value)
+    elif isinstance(node, ast.ClassDef):
+        yield from _suspicious_class(node)
+    elif isinstance(node, ast.FunctionDef) and hasattr(builtins, node.name):
+        yield f"defines a function named {node.name} like Python's own"
+    elif isinstance(node, ast.List | ast.Dict | ast.Set | ast.Tuple) and _length(node) > LARGE:
+        yield "holds a large table of constants"
+
+
+def _replacements(node: ast.AST, imported: set[str]) -> Iterator[str]:
+    """What is put in the place of something imported; a plain value is a setting of a library."""
+    targets = []
+    if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant):
+        targets = [target for target in node.targets if isinstance(target, ast.Attribute)]
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+        targets = node.args[:1]
+    elif isinstance(node, ast.Delete):
+        targets = [target for target in node.targets if isinstance(target, ast.Attribute)]
+    for target in targets:
+        if _root(target) in imported:
+            yield f"replaces {ast.unparse(target)}"
+
+
+def _is_odd(module: str, name: str) -> bool:
+    top = module.partition(".")[0]
+    own = top == "autograder" and ({*module.split("."), name} & INTERNALS)
+    return bool(own) or (top in MODULES and (module, name) not in HARMLESS)
+
+
+def _suspicious_text(value: str | bytes) -> Iterator[str]:
+    text = value if isinstance(value, str) else value.decode(errors="replace")
+    found = TEXTS.search(text)
+    if found:
+        yield f"names {found[0]!r} in a text"
+    if len(text) > LARGE:
+        yield "holds a large table of constants"
+
+
+def _suspicious_class(node: ast.ClassDef) -> Iterator[str]:
+    for item in node.body:
+        targets = item.targets if isinstance(item, ast.Assign) else [item]
+        for name in (getattr(target, "id", getattr(target, "name", "")) for target in targets):
+            blind = name in BLIND_METHODS and isinstance(item, ast.FunctionDef) and _is_blind(item)
+            if name in STRANGE_METHODS or blind:
+                yield f"class {node.name} defines {name}{' without a look' if blind else ''}"
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and inner.id in ("longmemory", "imdb"):
+            yield f"class {node.name} looks into the corpus"
+
+
+def _is_blind(function: ast.FunctionDef) -> bool:
+    """Whether a method never looks at its last argument."""
+    last = function.args.args[-1].arg if function.args.args else ""
+    return not any(isinstance(n, ast.Name) and n.id == last for n in ast.walk(function))
+
+
+def _length(node: ast.AST) -> int:
+    return (node.end_col_offset or 0) + 80 * ((node.end_lineno or 0) - node.lineno)
+
+
+def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, kinds) and node.body and isinstance(node.body[0], ast.Expr):
+            value = node.body[0].value
+            if isinstance(value, ast.Constant):
+                yield value
+
+
+def _root(node: ast.expr) -> str:
+    """The name that an attribute hangs on: `np` of `np.linalg.norm`."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _grade_id(cell: NotebookNode) -> str | None:
+    metadata = cell.metadata.get("nbgrader")
+    name = metadata.get("grade_id") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else None

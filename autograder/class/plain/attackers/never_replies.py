@@ -1,0 +1,15 @@
+# ---
+# note: does not answer at all
+# known_from: denial of service
+# ---
+# %% plain +top
+import time
+
+from autograder import agent
+
+
+def handle(self, request):
+    time.sleep(10_000)
+
+
+agent.Agent.handle = handle
