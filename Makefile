@@ -10,13 +10,16 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade test check glove lectures calibrate exercises lock lint clean python
+.PHONY: help setup grade attacks test check glove lectures calibrate exercises lock lint clean python
 
 help:  ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
 
 grade: setup  ## grade the sample class: score table, grades.csv and HTML feedback
 	python -m autograder grade-class cnn_lstm
+
+attacks: setup  ## run the attackers: stock nbgrader, sandbox only, ours
+	python -m autograder attacks
 
 test: setup  ## run the whole test suite
 	pytest

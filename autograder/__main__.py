@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from autograder import calibrate, sample_class
+from autograder import attacks, calibrate, sample_class
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,12 +21,15 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("assignment")
         if name == "calibrate":
             command.add_argument("--corpus", default="longmemory", choices=["longmemory", "imdb"])
+    commands.add_parser("attacks", help="run the attackers against three graders and compare")
     options = parser.parse_args(arguments)
     try:
         if options.command == "release":
             return sample_class.release(options.assignment)
         if options.command == "grade-class":
             return sample_class.grade(options.assignment)
+        if options.command == "attacks":
+            return attacks.run()
         return calibrate.run(options.assignment, options.corpus)
     except (RuntimeError, FileNotFoundError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -139,10 +139,8 @@ class KerasAdapter:
 
     @staticmethod
     def forward(model: Any, tokens: np.ndarray) -> np.ndarray:
-        # Few reviews: eager is faster than tracing a graph for one more shape.
-        if len(tokens) < BATCH:
-            return np.asarray(model(tokens, training=False))
-        return model.predict(tokens, batch_size=BATCH, verbose=0)
+        # Not `predict`: that traces a graph for every new shape, which takes seconds.
+        return model(tokens, training=False).numpy()
 
     @staticmethod
     def weights(model: Any) -> list[tuple[str, np.ndarray]]:

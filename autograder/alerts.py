@@ -18,7 +18,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, Notebook
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked
 
 
@@ -145,7 +145,7 @@ def in_metadata(nb: NotebookNode, notebook: Notebook) -> Iterator[str]:
             yield f"{official.name}: the cell is missing"
             continue
         metadata = cell.metadata.nbgrader
-        if official.locked and cell.source.split() != official.source.split():
+        if official.locked and cell.source.split() != _released(official.source).split():
             yield f"{official.name}: a locked cell was edited"
         if official.locked != is_locked(cell) or (official.name in points) != is_grade(cell):
             yield f"{official.name}: the cell's role was edited"
@@ -154,6 +154,13 @@ def in_metadata(nb: NotebookNode, notebook: Notebook) -> Iterator[str]:
     kernel = json.loads(notebook.kernelspec or "{}").get("name")
     if nb.metadata.get("kernelspec", {}).get("name") != kernel:
         yield "the kernel was changed"
+
+
+def _released(source: str) -> str:
+    """A cell's source as students get it, without hidden tests."""
+    cell = NotebookNode(source=source)
+    ClearHiddenTests()._remove_hidden_test_region(cell)
+    return cell.source
 
 
 def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> Iterator[str]:

@@ -36,12 +36,13 @@ SOURCES = {
     "cnn_lstm": REPOSITORY / "solutions" / "cnn_lstm",
 }
 HONEST = "honest"  # a right submission: there must be something to steal, and it must not suffer
-FULL = 11.0  # its points
+HONEST_RESULT = (11.0, [])  # its points and its alerts
+WORKERS = 2
 CANARY = "canary-of-an-attacker"  # what attackers call the files and processes they leave behind
 PORT = 47923  # where a listener waits for what attackers send
 # The smallest that every honest part of the notebooks fits into, so that the suite is quick.
 LIMITS = {
-    "plain": {"cell_seconds": 4, "notebook_seconds": 60, "memory_bytes": 2 * 2**30},
+    "plain": {"cell_seconds": 3, "notebook_seconds": 60, "memory_bytes": 2 * 2**30},
     "cnn_lstm": {"cell_seconds": 60, "notebook_seconds": 240},
 }
 QUICK_LIMITS = {"processes": 128, "disk_bytes": 256 * 2**20, "file_bytes": 128 * 2**20}
@@ -98,18 +99,32 @@ def attack(
         for name in assignments
         for member in classroom.attackers(name)
     ]
-    jobs = [(grader, name) for name in reversed(assignments) for grader in graders]
-    with watch(folder) as traces, ThreadPoolExecutor(2) as pool:
-        courses = pool.map(lambda job: _grade(folder / "-".join(job), *job), jobs)
-        for (grader, name), earned in zip(jobs, courses, strict=True):
-            for outcome in outcomes:
-                if outcome.assignment == name:
-                    points, alerts = earned.get(outcome.attacker.name, (None, []))
-                    outcome.points[grader] = points
-                    outcome.alerts = alerts if grader == "ours" else outcome.alerts
-            if HONEST in earned and earned[HONEST] != (FULL, []):
-                traces.append(f"{name}, {grader}: the honest student got {earned[HONEST]}")
+    groups = [(grader, part) for grader in graders for part in _parts(outcomes)]
+
+    def grade(number: int) -> dict[str, tuple]:
+        return _grade(folder / str(number), *groups[number])
+
+    with watch(folder) as traces, ThreadPoolExecutor(WORKERS) as pool:
+        for (grader, part), earned in zip(groups, pool.map(grade, range(len(groups))), strict=True):
+            for outcome in part:
+                points, alerts = earned.get(outcome.attacker.name, (None, []))
+                outcome.points[grader] = points
+                outcome.alerts = alerts if grader == "ours" else outcome.alerts
+            honest = earned.get(HONEST, HONEST_RESULT)
+            if honest != HONEST_RESULT:
+                traces.append(f"{GRADERS[grader].title}: the honest student got {honest}")
     return outcomes, traces
+
+
+def _parts(outcomes: list[Outcome]) -> list[list[Outcome]]:
+    """The attackers of one assignment, shared out so that two runs can go on side by side."""
+    names = dict.fromkeys(outcome.assignment for outcome in outcomes)
+    shares = [
+        [o for o in outcomes if o.assignment == name][i::WORKERS]
+        for name in names
+        for i in range(WORKERS)
+    ]
+    return [share for share in shares if share]
 
 
 def find_problems(outcomes: list[Outcome], traces: list[str]) -> list[str]:
@@ -208,10 +223,10 @@ GRADERS = {
 }
 
 
-def _grade(folder: Path, grader: str, assignment: str) -> dict[str, tuple]:
+def _grade(folder: Path, grader: str, part: list[Outcome]) -> dict[str, tuple]:
     """Attacker -> (points, alerts) of one grader's run in a course folder of its own."""
-    how = GRADERS[grader]
-    attackers = [a for a in classroom.attackers(assignment) if how.ours or not a.harmful]
+    how, assignment = GRADERS[grader], part[0].assignment
+    attackers = [o.attacker for o in part if how.ours or not o.attacker.harmful]
     source = folder / "source" / assignment
     shutil.copytree(SOURCES[assignment], source)
     (folder / "tmp").mkdir()
@@ -312,8 +327,6 @@ def _left_behind(folder: Path) -> list[str]:
             place = os.readlink(path / "cwd")
         except OSError:
             continue
-        if CANARY in command or (str(folder) in command and "nbgrader" not in command):
-            traces.append(f"process {path.name} still runs: {command[:80]}")
-        elif place.startswith(str(folder)):
-            traces.append(f"process {path.name} still runs in {place}")
+        if CANARY in command or place.startswith(str(folder)):
+            traces.append(f"process {path.name} still runs in {place}: {command[:80]!r}")
     return traces

@@ -12,6 +12,7 @@ import glob
 import re
 import shutil
 import traceback
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import nbformat
 import nbgrader.converters
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.apps import api, autogradeapp
-from nbgrader.converters.base import BaseConverter, NbGraderException
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import find_all_files, parse_utc, remove
 from sqlalchemy.exc import SQLAlchemyError
@@ -176,13 +177,20 @@ class Autograde(nbgrader.converters.Autograde):
             for notebook in self.notebooks:
                 (work / Path(notebook).name).unlink(missing_ok=True)
         work.mkdir(parents=True, exist_ok=True)
-        BaseConverter.init_assignment(self, assignment_id, student_id)
+        self._copy_files(Path(self._format_source(assignment_id, student_id)), work)
         source = Path(
             self.coursedir.format_path(self.coursedir.source_directory, ".", assignment_id)
         )
         theirs = {source / name for name in self.exclude_overwriting.get(assignment_id, [])}
+        self._copy_files(source, work, theirs, follow_links=True)
+
+    def _copy_files(
+        self, source: Path, work: Path, leave_out: Collection[Path] = (), follow_links: bool = False
+    ) -> None:
         for file in map(Path, find_all_files(str(source), [*self.coursedir.ignore, "*.ipynb"])):
-            if file not in theirs:
+            if not file.is_file() or (file.is_symlink() and not follow_links):
+                self.log.warning("Left out, because it is no regular file: %s", file)
+            elif file not in leave_out:
                 target = work / file.relative_to(source)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if target.exists():
@@ -269,8 +277,10 @@ def explain(error: Exception) -> str:
 def _timestamp(folder: Path) -> str:
     """The time of handing in as `nbgrader collect` wrote it down; empty if there is none."""
     path = folder / "timestamp.txt"
-    text = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    if path.is_symlink() or not path.is_file():
+        return ""
     try:
+        text = path.read_text(encoding="utf-8").strip()
         parse_utc(text or "2000-01-01")
     except (ValueError, OverflowError):
         raise RefusedError(f"{path.name} holds no date and time: correct or remove it") from None

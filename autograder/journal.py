@@ -66,23 +66,23 @@ def _ends_in_half_a_line(file: BinaryIO) -> bool:
 
 
 def fingerprint(folder: Path) -> str:
-    """Digest of the names and contents of a submission's files.
+    """Digest of the names and contents of a submission's files; links and devices are not opened.
 
-    Raises RefusedError for anything that is neither a file nor a folder: a link could lead to
-    solutions or other submissions. Raises OSError for what cannot be read.
+    Raises RefusedError if a notebook is one of these: a link could lead to the solutions or to
+    another submission. Raises OSError for what cannot be read.
     """
     digest = hashlib.sha256()
     for path in [folder, *_entries(folder)]:
         mode = path.lstat().st_mode
+        content = stat.filemode(mode)[0]
         if stat.S_ISREG(mode):
             with open(path, "rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{path.relative_to(folder)}\0{content}\0".encode(errors="replace"))
-        elif not stat.S_ISDIR(mode):
+                content += hashlib.file_digest(file, "sha256").hexdigest()
+        elif not stat.S_ISDIR(mode) and (path == folder or path.suffix == ".ipynb"):
             kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-            raise RefusedError(
-                f"{path.relative_to(folder.parent)} is {kind}, and only files are graded: ask for the file itself"
-            )
+            name = path.relative_to(folder.parent)
+            raise RefusedError(f"{name} is {kind}, which is not followed: ask for the file itself")
+        digest.update(f"{path.relative_to(folder)}\0{content}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

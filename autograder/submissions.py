@@ -116,9 +116,11 @@ def _clean(notebook: NotebookNode) -> None:
     notebook.metadata.pop("autograder", None)
     for index, cell in enumerate(notebook.cells):
         cell.metadata.pop("autograder", None)
-        if cell.get("id") in seen:
+        if "id" not in cell:  # before nbformat 4.5
+            continue
+        if cell["id"] in seen:
             cell["id"] = f"cell-{index}"
-        seen.add(cell.get("id"))
+        seen.add(cell["id"])
 
 
 def _not_graded(reason: str) -> NotebookNode:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from PIL import Image
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
 README = REPOSITORY / "README.md"
+CUT = 2900, 3500  # rows of the page that README shows
 
 
 def load(name: str) -> dict:
@@ -91,7 +95,25 @@ def draw() -> None:
     figure.savefig(RESULTS / "order_decides.png", metadata={"Software": None})
 
 
+def photograph() -> None:
+    """A student's feedback page from the sample class, cut to the question that went wrong."""
+    folder = REPOSITORY / "grading" / "sample_class" / "cnn_lstm" / "feedback"
+    page = folder / "forgets_batch_first" / "cnn_lstm" / "pytorch.html"
+    target = RESULTS / "feedback.png"
+    with tempfile.TemporaryDirectory() as profile:
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        options += [f"--user-data-dir={profile}", "--window-size=1000,5000"]
+        command = ["chromium", *options, f"--screenshot={target}", page.as_uri()]
+        subprocess.run(command, check=True, capture_output=True)
+    with Image.open(target) as image:
+        top, bottom = CUT
+        image.convert("RGB").crop((60, top, 940, bottom)).quantize(64).save(target, optimize=True)
+
+
 def main(arguments: list[str]) -> int:
+    if "--feedback" in arguments:
+        photograph()
+        return 0
     current = README.read_text(encoding="utf-8")
     updated = filled(current)
     if "--check" in arguments:

@@ -311,7 +311,7 @@ def bad_timestamp(path):
     [
         (None, partial(no_room_for, "half"), "The disk is full"),
         (None, "locked", "The gradebook is locked by another program"),
-        (replaced_by_link, None, "one.ipynb is a symbolic link, and only files are graded"),
+        (replaced_by_link, None, "tiny/one.ipynb is a symbolic link, which is not followed"),
         (replaced_by_file, None, "tiny cannot be used: Not a directory"),
         (bad_timestamp, None, "timestamp.txt holds no date and time"),
     ],
@@ -511,6 +511,20 @@ def test_manual_grades_survive_and_grades_are_the_same(course):
         ["one", "integers", 3, 2, 0.5, 1],
     ]
     assert found["comment"][0] == ["one", "essay", "No response.", "well said"]
+
+
+def test_links_to_other_files_are_left_out(course):
+    folder = course.folder / "submitted/text_file/tiny"
+    (folder / "secret.txt").symlink_to(course.folder / "secret_seed")
+    (folder / "root").symlink_to("/")
+    (folder / "timestamp.txt").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe")
+    (folder / "data.csv").write_text("1,2")
+    code, output = autograde(course, "--student=text_file")
+    assert code == 0, output
+    assert output.count("Left out, because it is no regular file") == 3
+    autograded = course.folder / "autograded/text_file/tiny"
+    assert sorted(path.name for path in autograded.iterdir()) == ["data.csv", "one.ipynb"]
 
 
 def test_late_penalty_and_missing_secret(course):
