@@ -21,6 +21,8 @@ from nbgrader.api import Gradebook, Notebook
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked
 
+from autograder.submissions import LARGE_BYTES
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -71,6 +73,7 @@ EVENTS = {
 PHRASES = {
     "the notebook's answer could not be read": "a malformed or too large answer to the judge",
     "bytes was left out": "far too much output",
+    "a malformed message of type": "a malformed message to the grader",
     "even with random weights": "answers that do not come from the model's weights",
     "the same whatever the weights are": "an output that does not depend on the model's weights",
     "expected a score from 0 to": "an impossible partial score",
@@ -120,6 +123,8 @@ def in_files(folder: Path) -> Iterator[str]:
             yield f"{name} would change how Python or nbgrader start"
         elif path.suffix in (".py", "") and path.stem in SHADOWED:
             yield f"{name} stands in front of a module of that name"
+        elif path.stat().st_size > LARGE_BYTES:
+            yield f"{name} has {path.stat().st_size / 2**20:,.0f} MiB"
         elif path.suffix in (".pkl", ".pickle", ".db", ".sqlite"):
             yield f"{name} is a pickle or a database"
 
@@ -227,6 +232,8 @@ def _suspicions(node: ast.AST) -> Iterator[str]:
         yield from _suspicious_text(node.value)
     elif isinstance(node, ast.ClassDef):
         yield from _suspicious_class(node)
+    elif isinstance(node, ast.keyword) and node.arg == "raw":
+        yield "displays data that it says is output"
     elif isinstance(node, ast.FunctionDef) and hasattr(builtins, node.name):
         yield f"defines a function named {node.name} like Python's own"
     elif isinstance(node, ast.List | ast.Dict | ast.Set | ast.Tuple) and _length(node) > LARGE:

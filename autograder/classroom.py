@@ -119,6 +119,7 @@ class Attacker(Member):
         for name, text in self.files.items():
             (folder / name).write_text(text, encoding="utf-8")
         for name, target in self.links.items():
+            (folder / name).unlink(missing_ok=True)
             (folder / name).symlink_to(target)
 
 

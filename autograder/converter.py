@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import errno
 import glob
+import os
 import re
 import shutil
 import traceback
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import nbformat
 import nbgrader.converters
+from nbconvert.writers import FilesWriter
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.apps import api, autogradeapp
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import find_all_files, parse_utc, remove
 from sqlalchemy.exc import SQLAlchemyError
+from traitlets import Integer, default
 
 from autograder import journal, sandbox, scoring
 from autograder.execute import Execute
@@ -37,6 +42,14 @@ def install() -> None:
 
 class Autograde(nbgrader.converters.Autograde):
     """nbgrader's converter of this name, with its options, made safe against interruptions."""
+
+    jobs = Integer(
+        help="How many submissions are graded at the same time; the number of cores by default."
+    ).tag(config=True)
+
+    @default("jobs")
+    def _jobs_default(self) -> int:
+        return os.cpu_count() or 1
 
     @property
     def _autograded(self) -> Path:
@@ -104,17 +117,18 @@ class Autograde(nbgrader.converters.Autograde):
         """Grade one submission after the other; what goes wrong with one stops no other."""
         self._entries = journal.read(self._journal)
         self._failures: dict[str, str] = {}
+        self._saving = Lock()  # one submission's scores after the other's
         digests = self._choose()
         journal.append(self._journal, journal.PENDING, digests)
-        for student, digest in digests.items():
+        with ThreadPoolExecutor(self.jobs) as pool:
+            futures = [pool.submit(self._grade_apart, *item) for item in digests.items()]
             try:
-                self._grade(student, digest)
+                for future in futures:
+                    future.result()
             except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
                 self.log.error("Interrupted: run the same command again to go on.")
                 raise
-            except Exception as error:
-                self._fail(student, digest, error)
-            shutil.rmtree(Path(self._output_directory, student), ignore_errors=True)
         failed = len(self._failures)
         counts = len(digests.keys() - self._failures.keys()), len(self.assignments), failed
         self.log.info("Graded now: %d of %d submissions; could not be graded: %d", *counts)
@@ -149,6 +163,32 @@ class Autograde(nbgrader.converters.Autograde):
         same = entry.get("state") == journal.GRADED and entry["digest"] == digest
         return same and student in self._saved and self._destination(student).exists()
 
+    def _grade_apart(self, student: str, digest: str) -> None:
+        """Grade one submission with a converter of its own, so that several go on at once."""
+        worker = Autograde(coursedir=self.coursedir, parent=self.parent)
+        worker.writer = FilesWriter(parent=worker, config=worker.config)
+        worker.exporter = worker.exporter_class(parent=worker, config=worker.config)
+        worker._known, worker._saved = self._known, self._saved
+        worker._entries, worker._saving = self._entries, self._saving
+        try:
+            worker._grade(student, digest)
+            self.log.info("Graded %s", student)
+        except Exception as error:
+            self._fail(student, digest, error)
+        shutil.rmtree(Path(self._output_directory, student), ignore_errors=True)
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        """Nbgrader's two passes: mend the submission, then execute it.
+
+        Without nbgrader's variable NBGRADER_EXECUTION: a student's code shall not see that it is
+        graded, and the environment belongs to all submissions that are graded at the same time.
+        """
+        paths = Path(notebook_filename), Path(self._work, Path(notebook_filename).name)
+        for self._sanitizing, path in zip((True, False), paths, strict=True):
+            self._init_preprocessors()
+            super(nbgrader.converters.Autograde, self).convert_single_notebook(str(path))
+        self._sanitizing = True
+
     def _grade(self, student: str, digest: str) -> None:
         assignment = self.coursedir.assignment_id
         whole = self.coursedir.notebook_id == "*" or self._is_graded(student, digest)
@@ -157,6 +197,7 @@ class Autograde(nbgrader.converters.Autograde):
         handed_in = submitted.glob(f"{self.coursedir.notebook_id}.ipynb")
         self.notebooks = sorted(str(path) for path in handed_in if path.name in self._known)
         timestamp = _timestamp(submitted)
+        self._work = self._format_dest(assignment, student)
         self.run_pre_convert_hook()
         self.init_assignment(assignment, student)
         for notebook in self.notebooks:
@@ -200,7 +241,8 @@ class Autograde(nbgrader.converters.Autograde):
     def _save(self, student: str, timestamp: str) -> None:
         work = Path(self._format_dest(self.coursedir.assignment_id, student))
         converted = {Path(notebook).stem for notebook in self.notebooks}
-        with scoring.transaction(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+        course = self.coursedir.db_url, self.coursedir.course_id
+        with self._saving, scoring.transaction(*course) as gradebook:
             if self.create_student:
                 gradebook.update_or_create_student(student)
             times = {"timestamp": timestamp} if timestamp else {}

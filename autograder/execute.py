@@ -18,16 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import zmq
 import zmq.asyncio
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_output, output_from_msg
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Dict, Unicode
@@ -286,13 +287,18 @@ class Client:
     def run(self, cell: NotebookNode, index: int, seconds: int) -> None:
         """Execute a cell of the notebook. Raises KernelLostError if the kernel does not survive."""
         self.client.timeout = seconds
+        self.client.complete = not cell.source.strip()  # nothing to run, and so nothing to hear
         try:
             self.client.execute_cell(cell, index, store_history=True)
         except DeadKernelError:
             raise KernelLostError(self._why_dead()) from None
+        except Exception as error:  # student code can put anything on the line
+            raise KernelLostError(f"the kernel sent what is no message: {error}") from None
         if any(output.get("ename") == "CellTimeoutError" for output in cell.outputs):
             cell.outputs[-1]["evalue"] = f"the cell ran longer than {seconds} seconds"
             self.expect_answer()
+        elif not self.client.complete:  # so much at once that the connection was closed
+            self.client.leave_out(cell)
 
     def quietly(self, code: str) -> None:
         """Execute code that is no part of the notebook. Raises KernelLostError if it fails."""
@@ -308,13 +314,15 @@ class Client:
         try:
             run_sync(self.km.interrupt_kernel)()
             run_sync(kc.wait_for_ready)(timeout=GRACE_SECONDS)
-        except RuntimeError:
+        except Exception:  # no answer, or what is no message
             alive = run_sync(self.km.is_alive)()
             raise KernelLostError(
                 "the cell ran too long and could not be interrupted" if alive else self._why_dead()
             ) from None
 
     def close(self) -> None:
+        if self.client.km is None:  # already closed
+            return
         self.client.shutdown_kernel = "immediate"
         self.client._cleanup_kernel()
         self._folder.cleanup()
@@ -338,20 +346,35 @@ class BoundedClient(NotebookClient):
         super().__init__(nb, km, **options)
         self.output_bytes = output_bytes
         self.current: NotebookNode | None = None
-        self.written = 0
+        self.written, self.complete = 0, True  # whether a cell was heard to its end
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
+        """Take what is well formed and not too much; student code can send anything."""
         if cell is not self.current:
             self.current, self.written = cell, 0
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "update_display_data"):
+        kind = msg["msg_type"]
+        if kind in ("stream", "display_data", "execute_result", "update_display_data", "error"):
             before = self.written
             self.written += len(str(msg["content"]))
-            if self.written > self.output_bytes:
+            if self.written > self.output_bytes and kind != "error":
                 if before <= self.output_bytes:
-                    text = f"\n[output beyond {self.output_bytes:,} bytes was left out]\n"
-                    cell.outputs.append(new_output("stream", name="stderr", text=text))
+                    self.leave_out(cell)
                 return None
-        return super().process_message(msg, cell, cell_index)
+        try:
+            if kind in ("display_data", "execute_result", "error"):
+                nbformat.validate(output_from_msg(msg), ref=kind, version=4)
+            return super().process_message(msg, cell, cell_index)
+        except CellExecutionComplete:
+            self.complete = True
+            raise
+        except Exception:  # whatever an odd message leads to
+            text = f"\n[a malformed message of type {kind!r} was left out]\n"
+            cell.outputs.append(new_output("stream", name="stderr", text=text))
+
+    def leave_out(self, cell: NotebookNode) -> None:
+        """Say that output is missing."""
+        text = f"\n[output beyond {self.output_bytes:,} bytes was left out]\n"
+        cell.outputs.append(new_output("stream", name="stderr", text=text))
 
 
 def imports_for_judge(nb: NotebookNode) -> tuple[str, bool]:

@@ -85,14 +85,11 @@ class Commands:
             ) as process,
             tqdm(total=watch, desc=title, unit="student", disable=not watch, leave=False) as bar,
         ):
-            students = set()
             for line in process.stdout:
                 log.write(line)
-                found = re.search(r"Sanitizing .*/([^/]+)/[^/]+/[^/]+\.ipynb", line)
-                if found and found[1] not in students:
-                    bar.update(len(students) - bar.n)
+                if found := re.search(r"INFO\] Graded (\S+)$", line):
+                    bar.update()
                     bar.set_postfix_str(found[1])
-                    students.add(found[1])
         if process.returncode:
             raise RuntimeError(f"nbgrader {arguments[0]} failed; the reason is in {self.log}")
         print(f"{title:<10} {time.monotonic() - start:5.0f} s", flush=True)
