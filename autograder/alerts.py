@@ -55,6 +55,10 @@ STRANGE_METHODS = _words("""
 BLIND_METHODS = _words("""
     __add__ __bool__ __eq__ __ge__ __gt__ __le__ __len__ __lt__ __ne__ __radd__ __repr__ __rsub__
     __sub__""")
+BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
+USUAL_MAGIC = re.compile(
+    r"^%(matplotlib|config|autoreload|load_ext autoreload|timeit|time)\b.*", re.MULTILINE
+)
 TEXTS = re.compile(
     r"/proc/|/dev/shm|\.ipynb|gradebook|secret_seed|COURSE_|source_cell|submitted/|solutions"
     r"|/etc/|\.ssh|<script|onerror=|javascript:|connection_file"
@@ -193,7 +197,8 @@ def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> Iterator[str]:
 
 def _parse(source: str) -> ast.AST:
     try:
-        return ast.parse(TransformerManager().transform_cell(source))  # magics become Python
+        source = TransformerManager().transform_cell(USUAL_MAGIC.sub("", source))
+        return ast.parse(source)  # other magics are calls of get_ipython by now
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])  # it does not run either
 
@@ -234,7 +239,7 @@ def _suspicions(node: ast.AST) -> Iterator[str]:
         yield from _suspicious_class(node)
     elif isinstance(node, ast.keyword) and node.arg == "raw":
         yield "displays data that it says is output"
-    elif isinstance(node, ast.FunctionDef) and hasattr(builtins, node.name):
+    elif isinstance(node, ast.FunctionDef) and node.name in BUILTINS:
         yield f"defines a function named {node.name} like Python's own"
     elif isinstance(node, ast.List | ast.Dict | ast.Set | ast.Tuple) and _length(node) > LARGE:
         yield "holds a large table of constants"

@@ -217,9 +217,14 @@ GRADERS = {
     "sandbox_only": Grader(
         "sandbox only",
         True,
-        ("--Autograde.autograde_preprocessors=['autograder.attacks.SandboxOnly']",),
+        (
+            "--Autograde.autograde_preprocessors=['autograder.attacks.SandboxOnly']",
+            "--Autograde.jobs=1",  # it patches a module
+        ),
     ),
-    "ours": Grader("ours", True, ("--Execute.plain_tests={'plain': 'judge'}",)),
+    "ours": Grader(
+        "ours", True, ("--Execute.plain_tests={'plain': 'judge'}", "--Autograde.jobs=2")
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from autograder import agent
 
 
 def handle(self, request):
-    time.sleep(10_000)
+    time.sleep(10_000 if '"squares"' in request else 0)
 
 
 agent.Agent.handle = handle

@@ -1,0 +1,186 @@
+"""Every attacker of the sample class, graded by us: no point, an alert, no trace.
+
+`make attacks` puts the scores of stock nbgrader and of the sandbox alone beside these.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from autograder import alerts, attacks, classroom, sandbox
+
+REASON = sandbox.unavailable_reason()
+needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+ATTACKERS = [(name, member) for name in attacks.SOURCES for member in classroom.attackers(name)]
+NAMES = [f"{assignment}/{member.name}" for assignment, member in ATTACKERS]
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """(outcomes by name, traces, folder of the courses)."""
+    folder = tmp_path_factory.mktemp("attacks")
+    outcomes, traces = attacks.attack(folder, ["ours"])
+    return {outcome.name: outcome for outcome in outcomes}, traces, folder
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", NAMES)
+def test_no_point_that_is_not_due_and_an_alert(graded, name):
+    outcome = graded[0][name]
+    assert outcome.points["ours"] <= outcome.due
+    assert outcome.alerts
+
+
+@needs_sandbox
+def test_nothing_is_left_outside_and_the_honest_student_gets_all(graded):
+    assert graded[1] == []
+
+
+@needs_sandbox
+def test_feedback_runs_no_script_of_an_attacker(graded):
+    (page,) = graded[2].glob("*/feedback/html_in_output/plain/plain.html")
+    text = page.read_text()
+    body = text[text.index("<body") :]
+    for script in ("<script>fetch", "onerror=", "onload=", "<script>alert", 'href="javascript'):
+        assert script not in body
+
+
+def test_the_suite_is_large_and_says_what_it_knows():
+    assert len(ATTACKERS) >= 40
+    for _, member in ATTACKERS:
+        assert member.note
+        assert member.known_from
+
+
+def test_problems_are_found():
+    member = classroom.Attacker("sly", "cheats")
+    lucky = attacks.Outcome(member, "plain", due=0, maximum=11, points={"ours": 2.0})
+    assert attacks.find_problems([lucky], ["/tmp/canary exists"]) == [
+        "/tmp/canary exists",
+        "plain/sly: 2.0 points, 0 were its due",
+        "plain/sly: no alert",
+    ]
+
+
+# ------------------------------------------------------------------ alerts
+
+
+@pytest.mark.parametrize("member", classroom.members("cnn_lstm"), ids=lambda member: member.name)
+def test_honest_code_raises_no_alert(member):
+    for path in attacks.SOURCES["cnn_lstm"].glob("*.ipynb"):
+        source = nbformat.read(path, as_version=4)
+        official = official_notebook(source)
+        submitted = member.submission(path.stem, source, source)
+        cells = alerts.student_cells(submitted, official)
+        locked = [cell.source for cell in official.source_cells if cell.locked]
+        assert list(alerts.in_code(cells, locked)) == []
+
+
+def official_notebook(source):
+    """What the gradebook knows of an assignment's notebook."""
+    cells = [cell for cell in source.cells if "nbgrader" in cell.metadata]
+    return SimpleNamespace(
+        kernelspec='{"name": "python3"}',
+        source_cells=[
+            SimpleNamespace(
+                name=cell.metadata.nbgrader.grade_id,
+                locked=cell.metadata.nbgrader.locked,
+                source=cell.source,
+            )
+            for cell in cells
+        ],
+        grade_cells=[
+            SimpleNamespace(
+                name=cell.metadata.nbgrader.grade_id, max_score=cell.metadata.nbgrader.points
+            )
+            for cell in cells
+            if cell.metadata.nbgrader.grade
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "alert"),
+    [
+        ("import gc", "imports gc"),
+        ("from autograder import agent", "imports autograder.agent"),
+        ("!ls", "uses get_ipython"),
+        ("import numpy as np\nnp.max = len", "replaces np.max"),
+        ("setattr(torch, 'x', 1)", "replaces torch"),
+        ("sys.modules.clear()", "uses sys.modules"),
+        ("class A:\n    def __eq__(self, other):\n        return True", "class A defines __eq__"),
+        ("class A:\n    def __reduce__(self):\n        return f()", "class A defines __reduce__"),
+        ("open('/proc/1/environ')", "names '/proc/' in a text"),
+        ("def sum(x):\n    return 1", "a function named sum"),
+        ("x = [" + "1, " * 10_000 + "]", "a large table"),
+    ],
+)
+def test_suspicious_code(code, alert):
+    (found, *_) = alerts.in_code({"answer": code}, ["import torch"])
+    assert found.startswith("answer, line ")
+    assert alert in found
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import torch\ntorch.backends.cudnn.deterministic = True",
+        "%matplotlib inline",
+        '"""See /proc/cpuinfo."""',
+        "from torch import nn\nclass Data:\n    def __len__(self):\n        return len(self.x)",
+        "for module in model.modules():\n    module.weight = None",
+        "def broken(:",
+    ],
+)
+def test_usual_code(code):
+    assert list(alerts.in_code({"answer": code})) == []
+
+
+def test_files(tmp_path):
+    for name in ("torch.py", "words.csv", "sitecustomize.py", "x.pth", "model.pkl"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    assert [text.split()[0] for text in alerts.in_files(tmp_path)] == [
+        "link",
+        "model.pkl",
+        "sitecustomize.py",
+        "torch.py",
+        "x.pth",
+    ]
+
+
+def test_edited_metadata():
+    source = nbformat.read(attacks.SOURCES["plain"] / "plain.ipynb", as_version=4)
+    official = official_notebook(source)
+    cells = {cell.id: cell for cell in source.cells}
+    cells["squares"].metadata.nbgrader.points = 100
+    cells["mean"].metadata.nbgrader.locked = False
+    cells["mean"].metadata.nbgrader.grade = False
+    cells["primes"].source = "pass"
+    source.cells.remove(cells["fibonacci"])
+    source.metadata.kernelspec.name = "bash"
+    visible = {"squares", "mean", "primes", "fibonacci", "the"}
+    found = [text for text in alerts.in_metadata(source, official) if "sentiment" not in text]
+    assert {text.split(":")[0].split()[0] for text in found} <= visible
+    for text in (
+        "squares: the points were edited",
+        "mean: the cell's role was edited",
+        "primes: a locked cell was edited",
+        "fibonacci: the cell is missing",
+        "the kernel was changed",
+    ):
+        assert text in found
+
+
+def test_events():
+    error = new_output("error", ename="KernelLost", evalue="dead", traceback=[])
+    much = new_output("stream", text="[output beyond 5 bytes was left out]")
+    cells = [new_code_cell("1", outputs=[error]), new_code_cell("2", outputs=[much])]
+    assert list(alerts.in_outputs(new_notebook(cells=[*cells, new_code_cell("3")]))) == [
+        "cell 1: the kernel stopped or could not be interrupted",
+        "cell 2: far too much output",
+    ]
