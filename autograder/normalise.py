@@ -74,6 +74,10 @@ def _clean_output(output: dict) -> dict:
     return output
 
 
+def _shows_only_a_widget(output: dict) -> bool:
+    return output["output_type"] == "display_data" and WIDGET_VIEW in output["data"]
+
+
 def _wanted_id(cell: dict) -> str:
     """The grade_id of an nbgrader cell, else the id it has, else one made from its source."""
     grade_id = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
@@ -109,7 +113,9 @@ def normalise(notebook: dict) -> dict:
         cell["metadata"] = _clean_metadata(cell.get("metadata", {}))
         if cell["cell_type"] == "code":
             cell["execution_count"] = None
-            cell["outputs"] = [_clean_output(output) for output in cell["outputs"]]
+            # A progress bar without its widget's state would stand at 0 % for ever.
+            kept = [out for out in cell["outputs"] if not _shows_only_a_widget(out)]
+            cell["outputs"] = [_clean_output(output) for output in kept]
     _set_ids(notebook["cells"])
     return notebook
 

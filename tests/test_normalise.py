@@ -29,6 +29,13 @@ def messy_notebook() -> dict:
     code.metadata.update(nbgrader=NBGRADER, execution={"iopub.execute_input": "2026-01-01"})
     code.outputs = [
         new_output("stream", text=f"reading {COURSE}/data/x.txt and /home/ada/aclImdb\n"),
+        new_output(
+            "display_data",
+            data={
+                "text/plain": "epochs:   0%",
+                "application/vnd.jupyter.widget-view+json": {"model_id": "2"},
+            },
+        ),
         new_output("stream", name="stderr", text="/tmp/ipykernel_77/123.py:1: Warning: old\n"),
         new_output(
             "execute_result",
