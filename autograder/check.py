@@ -194,12 +194,12 @@ def _compare(
         expected = reference_networks.sigmoid(expected)
     found = model.predict(ids)
     _expect_shape(found, expected.shape)
-    what = f"{output} for {ids.shape[0]} x {ids.shape[1]} words, your network and the reference"
+    what = f"{output} for {ids.shape[0]} x {ids.shape[1]} words, {weights_name}"
     hint = (
         "the layers fit, but they are not connected as asked: compare axes, padding, activation, "
         "pooling and which step is classified"
     )
-    close(found, expected, f"{what} with {weights_name}", tolerance, hint)
+    close(found, expected, what, tolerance, hint)
 
 
 def _random_like(arrays: list[tuple[str, np.ndarray]], rng: Any) -> list[np.ndarray]:

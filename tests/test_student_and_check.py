@@ -212,7 +212,7 @@ def test_same_function_is_not_fooled_by_zero_weights(notebook):
 
     notebook["silence"] = silence
     student.call("silence", model)
-    with pytest.raises(check.CheckError, match="with random weights"):
+    with pytest.raises(check.CheckError, match="random weights"):
         check.same_function(model, reference="cnn_lstm", sizes=SIZES)
 
 
