@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors.sanitize import SanitizeHTML
@@ -29,7 +30,7 @@ class HideTests(NbGraderPreprocessor):
             ClearHiddenTests()._remove_hidden_test_region(cell)
             for output in cell.get("outputs", []):
                 if output.output_type == "error":  # a traceback quotes the test's source
-                    output.traceback = [f"{output.ename}: {output.evalue}"]
+                    output.traceback = [textwrap.fill(f"{output.ename}: {output.evalue}", 100)]
         record = cell.metadata.get("autograder", {})
         if record.get("points") is None or record.get("unsandboxed"):
             cell.outputs = [*cell.get("outputs", []), new_output("stream", text=_words(record))]

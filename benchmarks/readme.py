@@ -19,7 +19,7 @@ from PIL import Image
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
 README = REPOSITORY / "README.md"
-CUT = 2900, 3500  # rows of the page that README shows
+CUT = 2640, 3190  # rows of the page that README shows
 
 
 def load(name: str) -> dict:

@@ -103,7 +103,8 @@ STUDENTS = {
     "never_ends": with_code("def square(x):\n    while x == 3:\n        pass\n    return x * x"),
     "cannot_be_interrupted": with_code(
         "def square(x):\n    while x == 3:\n        try:\n            while True:\n"
-        "                pass\n        except KeyboardInterrupt:\n            pass\n    return x * x"
+        "                pass\n        except KeyboardInterrupt:\n            pass\n"
+        "    return x * x"
     ),
     "writes_much": with_code(
         "for i in range(3000):\n    print('y' * 10_000)\ndef square(x):\n    return x * x"
