@@ -131,8 +131,8 @@ def find_problems(outcomes: list[Outcome], traces: list[str]) -> list[str]:
     """Points that were not earned, attackers without an alert, traces outside the sandbox."""
     problems = list(traces)
     for outcome in outcomes:
-        points = outcome.points["ours"]
-        if points is None or points > outcome.due:
+        points = outcome.points["ours"] or 0.0
+        if points > outcome.due:
             problems.append(f"{outcome.name}: {points} points, {outcome.due:g} were its due")
         if not outcome.alerts:
             problems.append(f"{outcome.name}: no alert")
@@ -284,10 +284,13 @@ def _earned(folder: Path, assignment: str) -> dict[str, tuple]:
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         folders = folder / "submitted", folder / "autograded"
         rows = {row.student: row for row in report.rows(gradebook, assignment, *folders)}
-    return {
-        name: (sum(s.points or 0.0 for s in row.scores if not s.by_hand), row.alerts)
-        for name, row in rows.items()
-    }
+    return {name: (_points(row), row.alerts) for name, row in rows.items()}
+
+
+def _points(row: report.Row) -> float | None:
+    """The points for tests; None if nothing was graded."""
+    points = [score.points for score in row.scores if not score.by_hand]
+    return None if set(points) == {None} else sum(filter(None, points))
 
 
 # ------------------------------------------------------------------ what is left outside
