@@ -260,6 +260,11 @@ def threshold(name: str, corpus: str = "longmemory") -> float:
     """The calibrated threshold of e.g. 'cnn_lstm/pytorch': mean of seeded runs less four sigma."""
     assignment, notebook = name.split("/")
     results = json.loads((THRESHOLDS / f"{assignment}.json").read_text(encoding="utf-8"))
+    if corpus not in results.get(notebook, {}):
+        raise ValueError(
+            f"expected a calibrated threshold for {name} on {corpus}, found none; run "
+            f"`python -m autograder calibrate {assignment} --corpus {corpus}`"
+        )
     return results[notebook][corpus]["threshold"]
 
 

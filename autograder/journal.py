@@ -99,29 +99,27 @@ def only_run(path: Path, log: Logger) -> Iterator[None]:
     """Hold the lock file `path`; meanwhile temporary files go to a folder of this run's own.
 
     Raises RefusedError if another process holds the lock. The lock file names the folder, so that
-    the next run removes it where this one is killed.
+    a later run removes it where this one is killed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+", encoding="utf-8") as file:
-        if _lock(file, log):
-            file.seek(0)
-            _remove_leftover(Path(file.read()))
-        before, room = tempfile.tempdir, f"{tempfile.gettempdir()}/grading-{secrets.token_hex(4)}"
-        _write(file, room)
-        os.mkdir(room, 0o700)
-        tempfile.tempdir = room
+        file.seek(0)
+        rooms = [Path(line) for line in file.read().splitlines()] if _lock(file, log) else []
+        for room in rooms:
+            _remove_room(room)
+        before = tempfile.tempdir
+        rooms.append(Path(tempfile.gettempdir(), f"grading-{secrets.token_hex(4)}"))
+        file.write(f"{rooms[-1]}\n")
+        file.flush()
+        rooms[-1].mkdir(0o700)
+        tempfile.tempdir = str(rooms[-1])
         try:
             yield
         finally:
             tempfile.tempdir = before
-            sandbox._remove(room)
-            _write(file, "")
-
-
-def _write(file: TextIO, text: str) -> None:
-    file.truncate(0)
-    file.write(text)
-    file.flush()
+            for room in rooms:  # the old ones too: a kernel may outlive its run for a second
+                _remove_room(room)
+            file.truncate(0)
 
 
 def _lock(file: TextIO, log: Logger) -> bool:
@@ -141,9 +139,9 @@ def _lock(file: TextIO, log: Logger) -> bool:
     return True
 
 
-def _remove_leftover(room: Path) -> None:
+def _remove_room(room: Path) -> None:
     ours = room.name.startswith("grading-") and room.is_dir() and not room.is_symlink()
-    if ours and room.stat().st_uid == os.getuid():
+    if ours and (os.name != "posix" or room.stat().st_uid == os.getuid()):
         sandbox._remove(str(room))
 
 

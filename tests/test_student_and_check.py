@@ -263,6 +263,12 @@ def test_tier(monkeypatch):
         check.tier()
 
 
+def test_threshold():
+    assert 0.9 < check.threshold("cnn_lstm/pytorch") < 1
+    with pytest.raises(ValueError, match="found none; run `python -m autograder calibrate"):
+        check.threshold("cnn_lstm/pytorch", corpus="nowhere")
+
+
 def test_secret_seed(monkeypatch, tmp_path):
     monkeypatch.delenv("COURSE_SECRET_FILE", raising=False)
     assert check.secret_seed() == "public"
