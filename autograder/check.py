@@ -243,7 +243,7 @@ def falls(before: float, after: float, what: str, by: float) -> None:
 
 def accuracy(
     model: Model, tokens: np.ndarray, labels: np.ndarray, at_least: float, output: str = "logits"
-) -> float:
+) -> None:
     """The share of reviews classified rightly is at least `at_least` (see `threshold`)."""
     _expect_learning(model, tokens, labels, output)
     found = float(np.mean((_margins(model, tokens, output) > 0) == (np.asarray(labels) > 0.5)))
@@ -253,7 +253,6 @@ def accuracy(
             f"has not seen, found {found:.3f}; look at the training curve first"
         )
     print(f"✓ accuracy {found:.3f} on {len(tokens):,} unseen reviews, {at_least:.2f} required")
-    return found
 
 
 def threshold(name: str, corpus: str = "longmemory") -> float:

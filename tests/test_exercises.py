@@ -61,9 +61,10 @@ def test_nothing_of_the_solution_is_in_the_exercise(path):
     given = "\n".join(cell.source for cell in exercise.cells)
     assert "SOLUTION" not in given
     assert "HIDDEN TESTS" not in given
-    hidden = [line for cell in solution.cells for line in inside(cell.source)]
-    assert hidden
-    for line in hidden:
+    assert "secret_seed" not in given
+    answers = [line for cell in solution.cells for line in inside(cell.source)]
+    assert answers
+    for line in answers:
         if len(line.strip()) > 25:  # short lines such as a closing bracket stand everywhere
             assert line not in given.split("\n"), f"{line!r} is given away"
 
