@@ -185,7 +185,7 @@ def write_results(outcomes: list[Outcome], problems: list[str]) -> None:
 def _cell(outcome: Outcome, grader: str) -> str:
     points = outcome.points[grader]
     if points is None:
-        return f"{'not run, unsafe' if outcome.attacker.harmful else 'not graded':>14}"
+        return f"{'not run' if outcome.attacker.harmful else 'not graded':>14}"
     return f"{points:>8g} of {outcome.maximum:<2g}"
 
 

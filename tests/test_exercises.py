@@ -77,9 +77,9 @@ def test_points_sum_to_a_round_number(path):
 
 
 def inside(source):
-    """The lines between the marks of solutions and hidden tests."""
-    marked = re.findall(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END", source, flags=re.DOTALL)
-    return [line for _, text in marked for line in text.split("\n") if line.strip()]
+    """The lines between the marks of solutions."""
+    marked = re.findall(r"### BEGIN SOLUTION\n(.*?)### END", source, flags=re.DOTALL)
+    return [line for text in marked for line in text.split("\n") if line.strip()]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)

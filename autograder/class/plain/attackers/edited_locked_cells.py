@@ -3,7 +3,7 @@
 # known_from: locked cells are locked by the editor only
 # metadata:
 #   squares: {locked: false}
-#   mean: {locked: false, schema_version: 99}
+#   mean: {locked: false}
 # ---
 # %% plain squares
 pass
