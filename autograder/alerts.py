@@ -18,6 +18,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, Notebook
+from nbgrader.nbgraderformat import SCHEMA_VERSION
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked
 
@@ -158,6 +159,8 @@ def in_metadata(nb: NotebookNode, notebook: Notebook) -> Iterator[str]:
             yield f"{official.name}: a locked cell was edited"
         if official.locked != is_locked(cell) or (official.name in points) != is_grade(cell):
             yield f"{official.name}: the cell's role was edited"
+        if metadata.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
+            yield f"{official.name}: the version of the cell's metadata was edited"
         if official.name in points and metadata.get("points") != points[official.name]:
             yield f"{official.name}: the points were edited"
     kernel = json.loads(notebook.kernelspec or "{}").get("name")

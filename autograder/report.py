@@ -13,7 +13,7 @@ import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from autograder import alerts, submissions
+from autograder import alerts, journal, submissions
 
 
 @dataclass
@@ -55,6 +55,9 @@ def _row(
     gradebook: Gradebook, assignment: str, student: str, submitted: Path, autograded: Path
 ) -> Row:
     row = Row(student)
+    entry = journal.read(journal.place(autograded, assignment)).get(student, {})
+    if entry.get("state") == journal.FAILED:
+        row.notes.append(entry["reason"])
     handed_in = submitted / student / assignment
     row.alerts += alerts.in_files(handed_in)
     expected = sorted(gradebook.find_assignment(assignment).notebooks, key=lambda n: n.name)

@@ -221,7 +221,7 @@ def test_killed_at_random_moments(course, original, undisturbed):
         force = ["--force"] * (moments.random() < 0.2)
         if attempt % 2:
             process = start(course, "autograde", "tiny", *force)
-            process.join(timeout=moments.uniform(0.1, 3))
+            process.join(timeout=moments.uniform(0.1, 2))
             try:
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:  # it has no session of its own yet, or has ended
