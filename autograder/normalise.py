@@ -109,13 +109,16 @@ def normalise(notebook: dict) -> dict:
     notebook["nbformat_minor"] = max(5, notebook.get("nbformat_minor", 0))
     notebook["metadata"] = _clean_metadata(notebook.get("metadata", {}))
     notebook["metadata"].get("language_info", {}).pop("version", None)
+    position = 0
     for cell in notebook["cells"]:
         cell["metadata"] = _clean_metadata(cell.get("metadata", {}))
         if cell["cell_type"] == "code":
-            cell["execution_count"] = None
+            position += 1
             # A progress bar without its widget's state would stand at 0 % for ever.
             kept = [out for out in cell["outputs"] if not _shows_only_a_widget(out)]
             cell["outputs"] = [_clean_output(output) for output in kept]
+            # The cell's place, not how often it was run; nbval wants a number beside outputs.
+            cell["execution_count"] = position if cell["outputs"] else None
     _set_ids(notebook["cells"])
     return notebook
 
