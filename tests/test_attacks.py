@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import nbformat
@@ -31,7 +32,7 @@ def graded(tmp_path_factory):
 @pytest.mark.parametrize("name", NAMES)
 def test_no_point_that_is_not_due_and_an_alert(graded, name):
     outcome = graded[0][name]
-    assert outcome.points["ours"] <= outcome.due
+    assert (outcome.points["ours"] or 0.0) <= outcome.due  # None: refused, so not graded
     assert outcome.alerts
 
 
@@ -45,8 +46,9 @@ def test_feedback_runs_no_script_of_an_attacker(graded):
     (page,) = graded[2].glob("*/feedback/html_in_output/plain/plain.html")
     text = page.read_text()
     body = text[text.index("<body") :]
-    for script in ("<script>fetch", "onerror=", "onload=", "<script>alert", 'href="javascript'):
+    for script in ("<script>fetch", "<script>alert", 'href="javascript'):
         assert script not in body
+    assert not re.search(r"<[^>]*(onerror|onload)=", body)  # escaped in the source it may stand
 
 
 def test_the_suite_is_large_and_says_what_it_knows():
