@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import textwrap
 
@@ -45,6 +46,13 @@ class Sanitize(SanitizeHTML):
     """
 
     enabled = True
+
+    def sanitize_html_tags(self, html_str: str) -> str:
+        """Also no link that runs a script, which Markdown would make after the sanitising."""
+        plain = re.sub(r"[\s\x00-\x1f]", "", html.unescape(html_str))
+        if re.search(r"(?i)(java|vb)script:", plain):
+            html_str = re.sub(r"[\[\]<>]", " ", html_str)
+        return super().sanitize_html_tags(html_str)
 
     def sanitize_code_outputs(self, outputs: list[NotebookNode]) -> list[NotebookNode]:
         """Outputs without scripts, without metadata, and with real images only."""
