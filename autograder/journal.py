@@ -142,7 +142,7 @@ def _lock(file: TextIO, log: Logger) -> bool:
 def _remove_room(room: Path) -> None:
     ours = room.name.startswith("grading-") and room.is_dir() and not room.is_symlink()
     if ours and (os.name != "posix" or room.stat().st_uid == os.getuid()):
-        sandbox._remove(str(room))
+        sandbox.remove_folder(str(room))
 
 
 def make_secret(path: Path) -> None:

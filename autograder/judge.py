@@ -25,7 +25,7 @@ _EXPRESSION = "__import__('autograder.agent', fromlist=['agent']).agent().handle
 
 _STRING = re.compile(r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)*\"""")
 
-_deadline = 0.0
+_deadline = _limit = 0.0  # see `start_clock`
 
 
 class NoAnswerError(StudentError):
@@ -80,7 +80,7 @@ class Remote:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = [arg._ref if isinstance(arg, Remote) else arg for arg in args]
         try:
-            answer = student._ask("call", target=self._ref, args=list(args), kwargs=kwargs)
+            answer = student._ask("call", target=self._ref, args=args, kwargs=kwargs)
         except StudentError as error:
             raise _builtin_error(error) from None
         return _remote(answer)

@@ -334,7 +334,7 @@ def _holds_more(folder: Path, max_bytes: int) -> bool:
     return False
 
 
-def _remove(folder: str) -> None:
+def remove_folder(folder: str) -> None:
     """Delete a folder that student code has written to.
 
     Not with shutil or tempfile: a few thousand nested folders exhaust their recursion, and
@@ -446,7 +446,7 @@ class ScratchProvisioner(LocalProvisioner):
 
     def _make_folders(self) -> None:
         self.run = Path(tempfile.mkdtemp(prefix="kernel-")).resolve()
-        self._finalizer = weakref.finalize(self, _remove, os.fspath(self.run))
+        self._finalizer = weakref.finalize(self, remove_folder, os.fspath(self.run))
         self.folder.mkdir(parents=True)
         limits = self.bounds
         self.skipped = copy_files(Path(self.workdir), self.files, self.folder, limits.disk_bytes)

@@ -531,7 +531,7 @@ time.sleep(60)
     grader.kill()
     grader.wait()
     assert wait_for(lambda: not processes_with(mark) and not processes_with(str(run)))
-    sandbox._remove(str(run))
+    sandbox.remove_folder(str(run))
 
 
 @needs_sandbox
