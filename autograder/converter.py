@@ -17,6 +17,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
 
 import nbformat
@@ -49,7 +50,7 @@ class Autograde(nbgrader.converters.Autograde):
 
     @default("jobs")
     def _jobs_default(self) -> int:
-        return os.cpu_count() or 1
+        return len(available_cores()) or os.cpu_count() or 1
 
     @property
     def _autograded(self) -> Path:
@@ -118,6 +119,9 @@ class Autograde(nbgrader.converters.Autograde):
         self._entries = journal.read(self._journal)
         self._failures: dict[str, str] = {}
         self._saving = Lock()  # one submission's scores after the other's
+        self._cores = SimpleQueue()
+        for cores in shares(available_cores(), self.jobs):
+            self._cores.put(cores)
         digests = self._choose()
         journal.append(self._journal, journal.PENDING, digests)
         with ThreadPoolExecutor(self.jobs) as pool:
@@ -170,11 +174,14 @@ class Autograde(nbgrader.converters.Autograde):
         worker.exporter = worker.exporter_class(parent=worker, config=worker.config)
         worker._known, worker._saved = self._known, self._saved
         worker._entries, worker._saving = self._entries, self._saving
+        worker._own_cores = self._cores.get()
         try:
             worker._grade(student, digest)
             self.log.info("Graded %s", student)
         except Exception as error:
             self._fail(student, digest, error)
+        finally:
+            self._cores.put(worker._own_cores)
         shutil.rmtree(Path(self._output_directory, student), ignore_errors=True)
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
@@ -188,6 +195,11 @@ class Autograde(nbgrader.converters.Autograde):
             self._init_preprocessors()
             super(nbgrader.converters.Autograde, self).convert_single_notebook(str(path))
         self._sanitizing = True
+
+    def init_single_notebook_resources(self, notebook_filename: str) -> dict:
+        """nbgrader's resources, and the cores that the notebook's kernel is to use."""
+        resources = super().init_single_notebook_resources(notebook_filename)
+        return {**resources, "autograder": {"cores": self._own_cores}}
 
     def _grade(self, student: str, digest: str) -> None:
         assignment = self.coursedir.assignment_id
@@ -297,6 +309,22 @@ class Autograde(nbgrader.converters.Autograde):
         """Keep the traceback of the exception being handled, for whoever looks into it."""
         with suppress(OSError), open(self._journal.with_suffix(".log"), "a") as file:
             file.write(traceback.format_exc() + "\n")
+
+
+def available_cores() -> list[int]:
+    """The processor cores that this process may use; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def shares(cores: list[int], jobs: int) -> list[list[int]]:
+    """The cores of each of `jobs` submissions that are graded at the same time.
+
+    Two frameworks that both start a thread per core make each other wait: measured, two trainings
+    side by side take a quarter longer than with a core each.
+    """
+    if jobs > len(cores):
+        return [[] for _ in range(jobs)]
+    return [cores[job::jobs] for job in range(jobs)]
 
 
 def explain(error: Exception) -> str:

@@ -108,6 +108,7 @@ class NotebookRun:
     ) -> None:
         self.settings, self.nb, self.limits, self.log = settings, nb, limits, settings.log
         self.folder = Path(resources["metadata"]["path"])
+        self.cores = resources.get("autograder", {}).get("cores", [])
         self.deadline = time.monotonic() + limits.notebook_seconds
         self.imports, self.plain = imports_for_judge(nb)
         self.in_judge = not self.plain or plain_tests == "judge"
@@ -201,6 +202,7 @@ class NotebookRun:
             readonly=VISIBLE,
             environment={"COURSE_TIER": os.environ.get("COURSE_TIER", "cpu")},
             gpu=self.settings.gpu,
+            cores=self.cores,
             sandbox=self.settings.sandbox,
         )
         self.student = Client(manager, self.limits.output_bytes)

@@ -13,7 +13,7 @@ import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from autograder import alerts, journal, submissions
+from autograder import alerts, journal
 
 
 @dataclass
@@ -64,12 +64,15 @@ def _row(
     names = {notebook.name for notebook in expected}
     for notebook in expected:
         path = autograded / student / assignment / f"{notebook.name}.ipynb"
-        if (handed_in / path.name).exists():
-            reason = submissions.not_graded_reason(path)
-            texts = submissions.notes(path) or [reason] * bool(reason)
-            marks, warnings = _marks_and_alerts(path)
-            texts += marks
-            row.alerts += [f"{path.name}: {text}" for text in warnings]
+        if path.exists() and (handed_in / path.name).exists():
+            graded = nbformat.read(path, as_version=4)
+            metadata = graded.metadata.get("autograder", {})
+            reason = metadata.get("not_graded", "")
+            texts = [*metadata.get("notes", []), *_marks(graded)]
+            row.alerts += [f"{path.name}: {text}" for text in metadata.get("alerts", [])]
+        elif (handed_in / path.name).exists():
+            reason = "the submission could not be graded; see the log of nbgrader autograde"
+            texts = [reason]
         else:
             reason = f"was not handed in{_look_alike(handed_in, names)}"
             texts = [reason]
@@ -78,18 +81,15 @@ def _row(
     return row
 
 
-def _marks_and_alerts(path: Path) -> tuple[list[str], list[str]]:
-    """How far the points of an autograded notebook can be trusted, and its alerts."""
-    if not path.exists():
-        return [], []
-    notebook = nbformat.read(path, as_version=4)
+def _marks(notebook: nbformat.NotebookNode) -> list[str]:
+    """How far the points of an autograded notebook can be trusted."""
     records = [cell.metadata.get("autograder", {}) for cell in notebook.cells]
     marks = []
     if any(record.get("where") == "in-kernel" for record in records):
         marks.append("in-kernel: the tests ran beside the student's code and can be forged")
     if any(record.get("unsandboxed") for record in records):
         marks.append("graded without a sandbox")
-    return marks, notebook.metadata.get("autograder", {}).get("alerts", [])
+    return marks
 
 
 def _look_alike(folder: Path, expected: set[str]) -> str:

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
-from traitlets import Bool, Dict, List, Unicode
+from traitlets import Bool, Dict, Int, List, Unicode
 
 MiB, GiB = 2**20, 2**30
 
@@ -99,7 +99,8 @@ def unavailable_reason() -> str | None:
             f"The sandbox needs Linux and this is {platform.system()}: grade on a Linux machine "
             "or in a Linux virtual machine."
         )
-    missing = [tool for tool in ("bwrap", "choom", "prlimit", "setpriv") if not shutil.which(tool)]
+    tools = ("bwrap", "choom", "prlimit", "setpriv", "taskset")
+    missing = [tool for tool in tools if not shutil.which(tool)]
     if missing:
         package = "bubblewrap" if "bwrap" in missing else "util-linux"
         return (
@@ -421,6 +422,7 @@ class ScratchProvisioner(LocalProvisioner):
     environment = Dict(help="further environment variables")
     limits = Dict(help="fields of `Limits` that differ from their defaults")
     gpu = Bool(help="pass the GPU's device nodes")
+    cores = List(Int(), help="the processor cores that it may use; none: all")
 
     run: Path | None = None  # private folder of this kernel, removed on cleanup
     skipped: list[str]  # files that were not copied: links, or outside `workdir`
@@ -548,7 +550,10 @@ class SandboxProvisioner(ScratchProvisioner):
             options += ["--setenv", name, value]
         if seccomp is not None:
             options += ["--seccomp", str(seccomp)]
-        inner = inner_command([program, *argv[1:]], limits, self.uid, self.gpu)
+        argv = [program, *argv[1:]]
+        if self.cores:  # fewer threads, and none that waits for another submission's
+            argv = [_tool("taskset"), "-c", ",".join(map(str, self.cores)), *argv]
+        inner = inner_command(argv, limits, self.uid, self.gpu)
         return [_tool("bwrap"), *options, *inner]
 
     def _environment(self, program: str, launch_env: Mapping[str, str]) -> dict[str, str]:
@@ -623,14 +628,15 @@ def kernel_manager(
     readonly: Iterable[str | Path] = (),
     environment: Mapping[str, str] | None = None,
     gpu: bool = False,
+    cores: Iterable[int] = (),
     sandbox: bool = True,
 ) -> AsyncKernelManager:
     """A manager for a kernel that runs student code; give it to nbclient, or start it yourself.
 
     The kernel works in a fresh folder with copies of `files` (names relative to `workdir`), which
     is gone after `cleanup_resources` or `shutdown_kernel`. `readonly` paths (course packages,
-    corpora) appear at their own place. `sandbox=False` starts the same kernel in the same copy
-    with no protection and no limits.
+    corpora) appear at their own place; the kernel runs on `cores`, or on all if none are named.
+    `sandbox=False` starts the same kernel in the same copy with no protection and no limits.
 
     `km.provisioner` then tells: `folder` (the kernel's folder, for `read_file`), `skipped`,
     `exit_reason`. Raises SandboxUnavailable where no sandbox can be started.
@@ -650,5 +656,6 @@ def kernel_manager(
         environment=dict(environment or {}),
         limits=asdict(limits or Limits()),
         gpu=gpu,
+        cores=list(cores),
     )
     return manager

@@ -78,22 +78,6 @@ def read_submission(path: Path) -> NotebookNode:
     return notebook
 
 
-def not_graded_reason(path: Path) -> str:
-    """Why the autograded notebook at `path` could not be graded; empty if it could."""
-    if not path.exists():
-        return "the submission could not be graded; see the log of nbgrader autograde"
-    return _grader_metadata(path).get("not_graded", "")
-
-
-def notes(path: Path) -> list[str]:
-    """What the grader noted on the autograded notebook at `path`."""
-    return list(_grader_metadata(path).get("notes", [])) if path.exists() else []
-
-
-def _grader_metadata(path: Path) -> dict:
-    return nbformat.read(path, as_version=4).metadata.get("autograder", {})
-
-
 def _parse(path: Path) -> NotebookNode:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
