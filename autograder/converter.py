@@ -12,6 +12,7 @@ import glob
 import os
 import re
 import shutil
+import time
 import traceback
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -214,9 +215,11 @@ class Autograde(nbgrader.converters.Autograde):
         self.init_assignment(assignment, student)
         for notebook in self.notebooks:
             self.convert_single_notebook(notebook)
+        start = time.monotonic()
         self.set_permissions(assignment, student)
         self._save(student, timestamp)
         self._move_into_place(student)
+        self.log.info("%s: saving %.2f s", submitted, time.monotonic() - start)
         state = journal.GRADED if whole else journal.PENDING
         journal.append(self._journal, state, {student: digest})
         self.run_post_convert_hook()

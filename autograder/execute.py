@@ -37,6 +37,7 @@ from autograder import sandbox, scoring, wire
 
 MAX_KERNELS = 3
 GRACE_SECONDS = 5  # to come back after an interrupt
+STAGES = ("kernels ready", "imports", "student cells", "tests", "shutdown")  # timed, in the log
 REPOSITORY = Path(__file__).parent.parent
 # What a student's kernel sees of this repository: no solutions, no class, no other submissions.
 VISIBLE = [
@@ -117,7 +118,7 @@ class NotebookRun:
         self.given_up = ""
         self.student: Client | None = None
         self.judge: Client | None = None
-        self.seconds = dict.fromkeys(("kernels ready", "cells", "tests", "shutdown"), 0.0)
+        self.seconds = dict.fromkeys(STAGES, 0.0)
         nb.metadata.pop("widgets", None)
 
     def execute(self) -> None:
@@ -127,14 +128,16 @@ class NotebookRun:
             if self.in_judge:
                 self._start_judge()
             self.student.wait_until_ready()
+        cells = "imports"  # the first cell of a notebook
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type != "code":
                 continue
             is_test = is_grade(cell) and not is_solution(cell)
             if not self.given_up:
                 try:
-                    with self._clock("tests" if is_test else "cells"):
+                    with self._clock("tests" if is_test else cells):
                         self._run(index, cell, is_test)
+                    cells = "student cells"
                 except KernelLostError as error:
                     self._replace_student(index, str(error))
             if is_test:

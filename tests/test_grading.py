@@ -244,3 +244,20 @@ def test_feedback_of_an_unreadable_file_says_why(course):
     page = feedback(course, "truncated")
     assert "not a readable notebook" in page
     assert "Not graded" in page
+
+
+def test_grading_without_a_sandbox_is_stamped_everywhere(tiny_course_factory):
+    course = tiny_course_factory()
+    course.hand_in("good", course.answered(GOOD))
+    log = course.nbgrader("autograde", "tiny", COURSE_UNSANDBOXED="1")
+    assert "Graded now: 1 of 1" in log
+    course.nbgrader("generate_feedback", "tiny")
+    row = course.rows()["good"]
+    assert "one.ipynb: graded without a sandbox" in row.notes
+    assert {s.question: s.points for s in row.scores if s.notebook == "one"} == EXPECTED_GOOD
+    assert feedback(course, "good").count("Graded without a sandbox.") == 2  # one per test
+
+
+def test_a_sandboxed_grade_has_no_stamp(course):
+    assert "Graded without a sandbox" not in feedback(course, "good")
+    assert not any("sandbox" in note for note in course.rows()["good"].notes)

@@ -1,0 +1,189 @@
+"""Runs the lectures in full and keeps what they measured.
+
+python benchmarks/lectures.py                      # every lecture, seed 0: new outputs and results
+python benchmarks/lectures.py --seeds 1 2 -- 03    # more seeds of one of them; the notebook stays
+python benchmarks/lectures.py --check              # runs nothing: are the results good enough?
+
+A lecture takes part by two conventions: a line `SEED = 0`, which is replaced, and a dict `results`
+with one entry per model. `benchmarks/results/lectures/<lecture>.json` holds that dict per seed. The
+exit code is 1 if a lecture fails, writes to stderr, or a mean lies below its floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+
+from autograder.normalise import normalise_text
+from autograder.report import write_atomically
+from data import imdb, registry
+
+REPOSITORY = Path(__file__).parent.parent
+LECTURES = REPOSITORY / "lectures"
+RESULTS = REPOSITORY / "benchmarks" / "results" / "lectures"
+SLOWEST = 5  # cells whose time is printed
+MOVED = 0.005  # accuracy or relative perplexity: less is noise between machines
+
+# Mean test accuracy over the seeds must reach this; what each source printed is in README.md.
+FLOORS = {
+    "01_memory_and_gates_gluon": {"Gluon LSTM(64) + GloVe": 0.85},
+    "02_simple_rnn_keras": {"SimpleRNN(5), 30 words": 0.78, "SimpleRNN, 80 words": 0.82},
+    "03_battlefield_pytorch": {
+        "TF-IDF + logistic regression": 0.905,
+        "feed-forward, embeddings": 0.86,
+        "CNN": 0.88,
+        "RNN": 0.80,
+        "LSTM": 0.87,
+        "CNN+LSTM": 0.88,
+    },
+    "04_lstm_by_hand_pytorch": {"packed LSTM": 0.86},
+    "05_elman_to_generation_keras": {"Elman": 0.80, "LSTM": 0.875, "CNN-LSTM": 0.88},
+}
+
+
+def run(path: Path, seed: int) -> tuple[dict, float]:
+    """Execute one lecture from top to bottom; its results and its minutes.
+
+    Raises RuntimeError if a cell fails or writes to stderr. Seed 0 writes the outputs in place.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    committed = [cell.source for cell in notebook.cells]
+    for cell in notebook.cells:
+        cell.source = re.sub(r"^SEED = 0$", f"SEED = {seed}", cell.source, flags=re.M)
+    if seed and committed == [cell.source for cell in notebook.cells]:
+        raise RuntimeError(f"{path.name}: expected a line 'SEED = 0', found none")
+    start = time.monotonic()
+    client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": LECTURES}})
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+        minutes = (time.monotonic() - start) / 60
+        probe = new_code_cell("import json; print(json.dumps(globals().get('results', {})))")
+        results = json.loads(client.execute_cell(probe, 0).outputs[0].text)
+    _refuse_stderr(path, notebook)
+    _print_slowest(notebook)
+    if seed == 0:
+        write_atomically(path, normalise_text(json.dumps(notebook)))
+    return results, minutes
+
+
+def _refuse_stderr(path: Path, notebook: nbformat.NotebookNode) -> None:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise RuntimeError(f"{path.name}, cell {cell.id}: on stderr: {output.text[:300]}")
+
+
+def _print_slowest(notebook: nbformat.NotebookNode) -> None:
+    seconds = []
+    for cell in notebook.cells:
+        times = cell.metadata.get("execution", {})
+        if "iopub.status.busy" in times and "iopub.status.idle" in times:
+            stamps = [times["iopub.status.busy"], times["iopub.status.idle"]]
+            begin, end = (time.mktime(time.strptime(s[:19], "%Y-%m-%dT%H:%M:%S")) for s in stamps)
+            seconds.append((end - begin, cell.id))
+    slow = sorted(seconds, reverse=True)[:SLOWEST]
+    print("  slowest cells:", ", ".join(f"{name} {s:.0f} s" for s, name in slow), flush=True)
+
+
+def keep(name: str, seed: int, results: dict, minutes: float) -> None:
+    """Write one run's results beside those of the other seeds; print what moved."""
+    path = RESULTS / f"{name}.json"
+    entry = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"seeds": {}}
+    for model, before, after in moved(entry["seeds"].get(str(seed), {}), results):
+        print(f"  {model}: {before:.4f} before, {after:.4f} now")
+    entry["command"] = "python benchmarks/lectures.py"
+    entry["cores"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    entry["seeds"][str(seed)] = {"minutes": round(minutes, 1), **results}
+    entry["seeds"] = dict(sorted(entry["seeds"].items()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(entry, indent=1, ensure_ascii=False) + "\n")
+
+
+def moved(before: dict, after: dict) -> list[tuple[str, float, float]]:
+    """Models whose accuracy or perplexity differs from an earlier run by more than `MOVED`."""
+    found = []
+    for model, entry in after.items():
+        for key in ("accuracy", "perplexity"):
+            old = before.get(model, {}).get(key) if isinstance(entry, dict) else None
+            if old and key in entry and abs(entry[key] - old) > MOVED * max(1.0, old):
+                found.append((model, old, entry[key]))
+    return found
+
+
+def means(name: str, key: str = "accuracy") -> dict[str, tuple[float, int]]:
+    """Model -> mean over the seeds on file, and how many there are."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return {}
+    runs = list(json.loads(path.read_text(encoding="utf-8"))["seeds"].values())
+    values: dict[str, list[float]] = {}
+    for entry in runs:
+        for model, numbers in entry.items():
+            if isinstance(numbers, dict) and key in numbers:
+                values.setdefault(model, []).append(numbers[key])
+    return {model: (statistics.mean(found), len(found)) for model, found in values.items()}
+
+
+def below_floor(name: str) -> list[str]:
+    """A sentence for each model of a lecture whose mean is missing or too low."""
+    found = means(name)
+    problems = []
+    for model, floor in FLOORS.get(name, {}).items():
+        if model not in found:
+            problems.append(f"{name}: no results for {model!r}")
+        elif found[model][0] < floor:
+            problems.append(f"{name}: {model} {found[model][0]:.4f}, at least {floor} expected")
+    if name == "05_elman_to_generation_keras":
+        perplexity = {model: mean for model, (mean, _) in means(name, "perplexity").items()}
+        if not perplexity.get("Moby Dick", 1e9) < perplexity.get("interpolated bigram", 0):
+            problems.append(f"{name}: the language model does not beat the bigrams: {perplexity}")
+    return problems
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--check", action="store_true", help="only compare results and floors")
+    parser.add_argument("lectures", nargs="*", help="numbers such as 03; default: all")
+    options = parser.parse_args(arguments)
+    paths = [
+        path
+        for path in sorted(LECTURES.glob("[0-9]*.ipynb"))
+        if not options.lectures or path.name[:2] in options.lectures
+    ]
+    if not options.check and (registry.quick() or not imdb.available()):
+        print("expected IMDB (python -m data fetch imdb) and no COURSE_QUICK", file=sys.stderr)
+        return 1
+    problems = []
+    for path in paths:
+        for seed in [] if options.check else options.seeds:
+            if seed and path.stem not in FLOORS:
+                continue
+            print(f"{path.stem}, seed {seed}", flush=True)
+            try:
+                results, minutes = run(path, seed)
+            except Exception as error:  # a failing cell; the other lectures go on
+                problems.append(f"{path.stem}, seed {seed}: {str(error)[-600:]}")
+                continue
+            print(f"  {minutes:.1f} minutes", flush=True)
+            if results:
+                keep(path.stem, seed, results, minutes)
+        problems += below_floor(path.stem)
+    for problem in problems:
+        print(problem)
+    return int(bool(problems))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
