@@ -54,9 +54,11 @@ c.Autograde.autograde_preprocessors = [
 c.Execute.secret_file = str(grading / "secret_seed")
 c.Execute.sandbox = os.environ.get("COURSE_UNSANDBOXED") != "1"
 
-# Feedback shows messages and points, not hidden tests, and no script of a student runs in it.
+# Feedback shows messages and points, not hidden tests, and no script of a student runs in it;
+# what nobody has graded yet does not look like 0.
+c.HTMLExporter.filters = {"float": "autograder.feedback.points_or_words"}
 c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
+    "autograder.feedback.GetGrades",
     "autograder.feedback.HideTests",
     "autograder.feedback.Sanitize",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 import re
 import textwrap
+from typing import Any
 
+import nbgrader.preprocessors
+from jinja2.filters import do_float
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
@@ -13,6 +16,30 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool
+
+
+class NotGradedYet(str):
+    """Stands where nbgrader's page shows points: nobody has graded this, which is not 0."""
+
+    def __round__(self, digits: int = 0) -> NotGradedYet:
+        return self
+
+
+def points_or_words(value: Any, default: float = 0.0) -> float | NotGradedYet:
+    """The filter `float` of nbgrader's feedback template, which is given points only there."""
+    return value if isinstance(value, NotGradedYet) else do_float(value, default)
+
+
+class GetGrades(nbgrader.preprocessors.GetGrades):
+    """nbgrader's preprocessor of this name; where there is no score, it says so."""
+
+    def _get_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
+        super()._get_score(cell, resources)
+        name = cell.metadata.nbgrader["grade_id"]
+        place = self.notebook_id, self.assignment_id, self.student_id
+        grade = self.gradebook.find_grade(name, *place)
+        if grade.manual_score is None and grade.auto_score is None:
+            cell.metadata.nbgrader["score"] = NotGradedYet("not graded yet")
 
 
 class HideTests(NbGraderPreprocessor):
@@ -55,7 +82,8 @@ class Sanitize(SanitizeHTML):
         return super().sanitize_html_tags(html_str)
 
     def sanitize_code_outputs(self, outputs: list[NotebookNode]) -> list[NotebookNode]:
-        """Outputs without scripts, without metadata, and with real images only."""
+        """Outputs without scripts, metadata and progress bars, and with real images only."""
+        outputs = [output for output in outputs if WIDGET not in output.get("data", {})]
         for output in outputs:
             if "metadata" in output:
                 output.metadata = {}
@@ -65,6 +93,7 @@ class Sanitize(SanitizeHTML):
         return super().sanitize_code_outputs(outputs)
 
 
+WIDGET = "application/vnd.jupyter.widget-view+json"  # a page shows no more than its first state
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
