@@ -55,6 +55,31 @@ def data_loading() -> str:
     return table(["way", "time"], rows)
 
 
+def overhead() -> str:
+    results = load("overhead")
+    stages = results["stages"]
+    names = dict.fromkeys([*stages["ours"], *stages["stock"]])
+    rows = [
+        [name, *(f"{stages[who][name]:.0f} s" if name in stages[who] else "" for who in stages)]
+        for name in [name for name in names if name != "everything else"] + ["everything else"]
+    ]
+    rows.append(["all", *(f"{results['seconds'][who]:.0f} s" for who in stages)])
+    notebooks = results["notebooks"]
+    return table([f"stage, {notebooks} notebooks", "stock nbgrader", "sandbox and judge"], rows)
+
+
+def attacks() -> str:
+    found = load("attacks")["attacks"]
+    graders = {"stock": "stock nbgrader", "sandbox_only": "sandbox only", "ours": "ours"}
+    rows = []
+    for key, title in graders.items():
+        run = [attack for attack in found if attack[key] is not None]
+        cheated = sum(attack[key] > attack["due"] for attack in run)
+        rows.append([title, str(len(run)), str(cheated)])
+    header = ["grader", "attackers graded", "got points that they had not earned"]
+    return table(header, rows)
+
+
 def grade() -> str:
     return "```\n" + (RESULTS / "grade.txt").read_text(encoding="utf-8").rstrip() + "\n```"
 
@@ -63,6 +88,8 @@ SECTIONS = {
     "longmemory": longmemory,
     "thresholds": thresholds,
     "data_loading": data_loading,
+    "overhead": overhead,
+    "attacks": attacks,
     "grade": grade,
 }
 
