@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("calibrate", "train the reference solution with many seeds and set the thresholds"),
     ]:
         command = commands.add_parser(name, help=help_text)
-        command.add_argument("assignment")
+        command.add_argument("assignment", nargs="+" if name == "release" else None)
         if name == "calibrate":
             command.add_argument("--corpus", default="longmemory", choices=["longmemory", "imdb"])
     commands.add_parser("attacks", help="run the attackers against three graders and compare")

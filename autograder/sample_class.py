@@ -45,11 +45,12 @@ def grade(assignment: str, folder: Path | None = None) -> int:
     return 1 if wrong else 0
 
 
-def release(assignment: str) -> int:
+def release(assignments: list[str]) -> int:
     """Write exercises/<assignment> from solutions/<assignment>."""
     with tempfile.TemporaryDirectory() as folder:
         run = Commands(Path(folder))
-        run("release", "generate_assignment", assignment, "--force")
+        for assignment in assignments:
+            run(assignment, "generate_assignment", assignment, "--force")
     return 0
 
 
