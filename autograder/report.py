@@ -6,7 +6,9 @@ import csv
 import io
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from logging import Logger
 from pathlib import Path
 
 import nbformat
@@ -32,6 +34,7 @@ class Row:
     """One student's scores, notes and alerts (see `alerts`) on one assignment."""
 
     student: str
+    late_penalty: float = 0.0
     scores: list[Score] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
@@ -39,6 +42,16 @@ class Row:
     @property
     def points(self) -> float:
         return sum(score.points or 0.0 for score in self.scores)
+
+    @property
+    def score(self) -> float:
+        """The points less what was lost by handing in late."""
+        return max(0.0, self.points - self.late_penalty)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every question has its points."""
+        return all(score.points is not None for score in self.scores)
 
     @property
     def maximum(self) -> float:
@@ -58,6 +71,9 @@ def _row(
     entry = journal.read(journal.place(autograded, assignment)).get(student, {})
     if entry.get("state") == journal.FAILED:
         row.notes.append(entry["reason"])
+    with suppress(MissingEntry):  # never graded
+        submission = gradebook.find_submission(assignment, student)
+        row.late_penalty = submission.late_submission_penalty or 0.0
     handed_in = submitted / student / assignment
     row.alerts += alerts.in_files(handed_in)
     expected = sorted(gradebook.find_assignment(assignment).notebooks, key=lambda n: n.name)
@@ -116,29 +132,96 @@ def _scores(
 
 def to_csv(assignment: str, table: list[Row]) -> str:
     """The table as CSV: one line per student, a column per question, then notes and alerts."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     questions = [f"{s.notebook}.{s.question}" for s in table[0].scores] if table else []
-    header = ["assignment", "student_id", "score", "max_score", *questions, "note", "alerts"]
-    writer.writerow(header)
+    header = ["assignment", "student_id", "score", "max_score", "late_penalty"]
+    lines = [[*header, *questions, "note", "alerts"]]
     for row in table:
         cells = ["" if score.points is None else f"{score.points:g}" for score in row.scores]
-        totals = [f"{row.points:g}", f"{row.maximum:g}"]
+        totals = [f"{value:g}" for value in (row.score, row.maximum, row.late_penalty)]
         texts = ["; ".join(row.notes), "; ".join(row.alerts)]
-        writer.writerow([assignment, row.student, *totals, *cells, *texts])
-    return text.getvalue()
+        lines.append([assignment, row.student, *totals, *cells, *texts])
+    return _csv(lines)
 
 
-class QuestionsExportPlugin(ExportPlugin):
-    """`nbgrader export`: points per question, empty where a question was not graded, and notes."""
+class TableExportPlugin(ExportPlugin):
+    """What the exporters of this module share: the report's rows, and a file written whole."""
 
     def export(self, gradebook: Gradebook) -> None:
         """Write the assignments asked for (default: all) to `--to` (default: grades.csv)."""
         coursedir = self.parent.coursedir
         folders = Path(coursedir.submitted_directory), Path(coursedir.autograded_directory)
         names = self.assignment or [assignment.name for assignment in gradebook.assignments]
-        parts = [to_csv(name, rows(gradebook, name, *folders)) for name in names]
-        write_atomically(Path(self.to or "grades.csv"), "".join(parts))
+        tables = {str(name): rows(gradebook, str(name), *folders) for name in names}
+        write_atomically(Path(self.to or "grades.csv"), self.text(gradebook, tables))
+
+    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
+        """The file's contents; `tables` holds the rows by assignment."""
+        raise NotImplementedError
+
+
+class QuestionsExportPlugin(TableExportPlugin):
+    """`nbgrader export`: points per question, empty where a question was not graded, and notes."""
+
+    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
+        """One table below the other."""
+        return "".join(to_csv(name, table) for name, table in tables.items())
+
+
+class CanvasExportPlugin(TableExportPlugin):
+    """A CSV file that Canvas imports (Grades, Import): one column per assignment.
+
+    `ID` is the gradebook's `lms_user_id`, `SIS Login ID` the student id of nbgrader. Who has a
+    question that nobody has graded yet gets an empty cell, which Canvas passes over.
+    """
+
+    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
+        """A line of names, one of points possible, and one per student."""
+        possible = [f"{max((row.maximum for row in t), default=0):g}" for t in tables.values()]
+        lines = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *tables]]
+        lines.append(["Points Possible", "", "", "", "", *possible])
+        for student, cells in _totals(tables, self.log).items():
+            person = _person(gradebook, student)
+            name = ", ".join(filter(None, (person.get("last_name"), person.get("first_name"))))
+            lines.append([name or student, person.get("lms_user_id"), "", student, "", *cells])
+        return _csv(lines)
+
+
+class MoodleExportPlugin(TableExportPlugin):
+    """A CSV file that Moodle imports (Grades, Import, CSV file): map from `username` or `email`."""
+
+    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
+        """A line of names and one per student; cells are empty as for Canvas."""
+        lines = [["username", "email", *tables]]
+        for student, cells in _totals(tables, self.log).items():
+            lines.append([student, _person(gradebook, student).get("email"), *cells])
+        return _csv(lines)
+
+
+def _totals(tables: dict[str, list[Row]], log: Logger) -> dict[str, list[str]]:
+    """Student -> one cell per assignment; empty if not handed in or not graded to the end."""
+    by_student = [{row.student: row for row in table} for table in tables.values()]
+    totals = {}
+    for student in sorted({student for table in by_student for student in table}):
+        found = [table.get(student) for table in by_student]
+        totals[student] = [f"{row.score:g}" if row and row.complete else "" for row in found]
+    waiting = sum(not row.complete for table in tables.values() for row in table)
+    if waiting:
+        log.warning("%d submissions have questions without points yet: left empty", waiting)
+    return totals
+
+
+def _person(gradebook: Gradebook, student: str) -> dict[str, str]:
+    """What the gradebook knows of a student; nothing if it has never heard of them."""
+    try:
+        return gradebook.find_student(student).to_dict()
+    except MissingEntry:
+        return {}
+
+
+def _csv(lines: list[list[str | None]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
 
 
 def write_atomically(path: Path, text: str) -> None:

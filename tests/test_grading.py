@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import json
 import math
 import re
@@ -10,6 +11,7 @@ import re
 import nbformat
 import pytest
 from nbformat.v4 import new_output
+from nbgrader.api import Gradebook
 
 GOOD = "def square(x):\n    return x * x"
 EXPECTED_GOOD = {"integers": 3, "fractions": 4, "essay": 0}
@@ -251,6 +253,43 @@ def test_feedback_tells_waiting_from_zero(course):
     page = feedback(course, "good")
     assert "Score: not graded yet / " not in page  # the essay was left as it was: 0
     assert "Score: 0.0 / 2.0" in page
+
+
+def export(course, plugin, **environment):
+    target = course.folder / f"{plugin}.csv"
+    exporter = f"--exporter=autograder.report.{plugin}"
+    log = course.nbgrader("export", exporter, f"--to={target}", **environment)
+    return log, list(csv.reader(target.read_text().splitlines()))
+
+
+def test_files_for_learning_platforms(tiny_course_factory):
+    course = tiny_course_factory()
+    for name in ("ada", "bob"):
+        course.hand_in(name, course.answered(GOOD))
+    course.hand_in("ada", course.answered(GOOD), "two")
+    course.nbgrader("autograde", "tiny")
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        person = {"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.org"}
+        gradebook.update_or_create_student("ada", lms_user_id="17", **person)
+        notebook = gradebook.find_submission_notebook("one", "tiny", "ada")
+        notebook.late_submission_penalty = 2.5
+        gradebook.db.commit()
+    log, canvas = export(course, "CanvasExportPlugin")
+    assert canvas == [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "tiny"],
+        ["Points Possible", "", "", "", "", "18"],
+        ["Lovelace, Ada", "17", "", "ada", "", "11.5"],
+        ["bob", "", "", "bob", "", ""],  # the second notebook is missing: not 0, but empty
+    ]
+    assert "1 submissions have questions without points yet" in log
+    assert export(course, "MoodleExportPlugin")[1] == [
+        ["username", "email", "tiny"],
+        ["ada", "ada@example.org", "11.5"],
+        ["bob", "", ""],
+    ]
+    questions = export(course, "QuestionsExportPlugin")[1]
+    assert questions[0][:5] == ["assignment", "student_id", "score", "max_score", "late_penalty"]
+    assert questions[1][:5] == ["tiny", "ada", "11.5", "18", "2.5"]
 
 
 def test_grading_without_a_sandbox_is_stamped_everywhere(tiny_course_factory):
