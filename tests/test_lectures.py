@@ -1,0 +1,110 @@
+"""The lectures as committed: whole, tidy, and with the numbers that their sources print.
+
+That their cells run is nbval's part (`make test` runs it in quick mode).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+import lectures  # noqa: E402  (a script, not a package)
+
+PATHS = sorted((REPOSITORY / "lectures").glob("[0-9]*.ipynb"))
+COMPANIONS = {"06_one_lstm_gluon"}  # runs for another lecture, and says so
+MAIN = [path for path in PATHS if path.stem not in COMPANIONS]
+MOST_LINES = 30  # of one code cell
+# What must stand in the outputs: facts of the data, parameter counts, printed digits.
+PRINTED = {
+    "01_memory_and_gates_gluon": ["230.51952", "2459"],
+    "02_simple_rnn_keras": ["1,000,286"],
+    "03_battlefield_pytorch": ["125,501", "13,500,501", "20,200", "80,800"],
+    "04_lstm_by_hand_pytorch": ["0.5252", "0.7607", "0.9047"],
+    "05_elman_to_generation_keras": ["173,401", "213,301", "216,405"],
+    "06_one_lstm_three_frameworks": ["80,400", "80,800", "216,405", "216,805"],
+}
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def texts(notebook):
+    """Everything that the code cells print or show as text."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            yield output.get("text", "")
+            yield "".join(output.get("data", {}).get("text/plain", ""))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_every_cell_has_run_without_a_warning(path):
+    for number, cell in enumerate(read(path).cells):
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error", cell.id
+            assert output.get("name") != "stderr", (number, cell.id, output.text[:200])
+    assert any(cell.get("outputs") for cell in read(path).cells)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_one_idea_per_cell_and_no_places(path):
+    notebook = read(path)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= MOST_LINES, cell.id
+        assert not re.search(r"(/home/|/root/|/work/|/tmp/|[A-Z]:\\)", cell.source), cell.id
+    for text in texts(notebook):
+        assert not re.search(r"(/home/|/root/|/work/|/tmp/)", text), text[:300]
+
+
+@pytest.mark.parametrize("path", MAIN, ids=lambda path: path.stem)
+def test_begins_and_ends_as_every_lecture_does(path):
+    cells = read(path).cells
+    first = cells[0].source.lower()
+    assert "you can" in first
+    assert "minutes" in first
+    assert "you need" in first
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for heading in ("Recap", "On a GPU", "Sources"):
+        assert re.search(rf"^#+ .*{heading}", prose, re.M), heading
+    assert re.search(r"^#+ .*(got wrong|goes wrong)", prose, re.M)
+    assert any(re.search(r"^SEED = 0$", cell.source, re.M) for cell in cells)
+
+
+@pytest.mark.parametrize("path", MAIN, ids=lambda path: path.stem)
+def test_the_numbers_of_the_source_are_in_the_outputs(path):
+    printed = "\n".join(texts(read(path)))
+    for number in PRINTED[path.stem]:
+        assert number in printed, number
+
+
+@pytest.mark.parametrize("path", MAIN, ids=lambda path: path.stem)
+def test_results_reach_their_floors(path):
+    assert lectures.below_floor(path.stem) == []
+
+
+def test_moved_numbers_are_found():
+    before = {"LSTM": {"accuracy": 0.87}, "bigram": {"perplexity": 200.0}, "note": "text"}
+    assert lectures.moved(before, before) == []
+    after = {"LSTM": {"accuracy": 0.86}, "bigram": {"perplexity": 200.5}, "note": "other"}
+    assert lectures.moved(before, after) == [("LSTM", 0.87, 0.86)]
+
+
+def test_means_are_over_the_seeds(tmp_path, monkeypatch):
+    monkeypatch.setattr(lectures, "RESULTS", tmp_path)
+    for seed, accuracy in enumerate((0.80, 0.90)):
+        lectures.keep("x", seed, {"LSTM": {"accuracy": accuracy}}, minutes=1.0)
+    assert lectures.means("x") == {"LSTM": (pytest.approx(0.85), 2)}
+    monkeypatch.setitem(lectures.FLOORS, "x", {"LSTM": 0.86, "GRU": 0.5})
+    assert lectures.below_floor("x") == [
+        "x: LSTM 0.8500, at least 0.86 expected",
+        "x: no results for 'GRU'",
+    ]
+    assert json.loads((tmp_path / "x.json").read_text())["seeds"]["1"]["minutes"] == 1.0
