@@ -33,7 +33,7 @@ REVIEWS = 1_000  # fresh test reviews of each run
 CELLS = {"longmemory": ("fit", "model"), "imdb": ("real", "real_model")}
 MEASURE = {
     "longmemory": "_tokens, _labels = longmemory.arrays({reviews}, seed='calibration/{seed}')",
-    "imdb": "_texts, _labels = imdb.load_data(num_words=5000)[1]\n_tokens = imdb.pad(_texts, 500)",
+    "imdb": "_texts, _labels = imdb.load_data(num_words=5000)[1]\n_tokens = imdb.pad(_texts, 200)",
 }
 
 
