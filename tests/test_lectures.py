@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import lectures  # noqa: E402  (a script, not a package)
 PATHS = sorted((REPOSITORY / "lectures").glob("[0-9]*.ipynb"))
 COMPANIONS = {"06_one_lstm_gluon"}  # runs for another lecture, and says so
 MAIN = [path for path in PATHS if path.stem not in COMPANIONS]
-MOST_LINES = 30  # of one code cell
+MOST_LINES, USUAL_LINES = 55, 15  # of one code cell: a large figure, and the median
 # What must stand in the outputs: facts of the data, parameter counts, printed digits.
 PRINTED = {
     "01_memory_and_gates_gluon": ["230.51952", "2459"],
@@ -56,9 +57,10 @@ def test_every_cell_has_run_without_a_warning(path):
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_one_idea_per_cell_and_no_places(path):
     notebook = read(path)
+    lines = [len(c.source.splitlines()) for c in notebook.cells if c.cell_type == "code"]
+    assert max(lines) <= MOST_LINES
+    assert statistics.median(lines) <= USUAL_LINES
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            assert len(cell.source.splitlines()) <= MOST_LINES, cell.id
         assert not re.search(r"(/home/|/root/|/work/|/tmp/|[A-Z]:\\)", cell.source), cell.id
     for text in texts(notebook):
         assert not re.search(r"(/home/|/root/|/work/|/tmp/)", text), text[:300]

@@ -45,10 +45,10 @@ def _frame(axes, height, title, edge):
 
 def draw_neurons():
     """A neuron, and the same neuron with its last output as a second input."""
-    fig, axes = plt.subplots(1, 2, figsize=(9, 2.7))
+    _, axes = plt.subplots(1, 2, figsize=(9, 2.7))
     for ax, memory in zip(axes, (False, True), strict=True):
         _blank(ax, (0, 8), (0, 4))
-        _box(ax, 4, 2, "σ", ORANGE if memory else GREY)
+        _box(ax, 4, 2, "φ", ORANGE if memory else GREY)
         _arrow(ax, (1.2, 2), (3.45, 2))
         _arrow(ax, (4.55, 2), (6.8, 2))
         ax.text(1.0, 2, r"$x_t$", ha="right", va="center", fontsize=14)
@@ -67,8 +67,9 @@ def draw_lstm(gates, title):
 
     Gates are added in the order of the derivation: "remember", "learn", "save", "focus".
     """
-    _, ax = plt.subplots(figsize=(9, 4.1))
-    _blank(ax, (-0.6, 13.4), (0, 6.4))
+    bottom = 0 if gates else 4
+    _, ax = plt.subplots(figsize=(9, 4.1 if gates else 1.5))
+    _blank(ax, (-0.6, 13.4), (bottom, 6))
     new = gates[-1] if gates else None
 
     def colour(gate):
