@@ -71,7 +71,7 @@ def test_begins_and_ends_as_every_lecture_does(path):
     cells = read(path).cells
     first = cells[0].source.lower()
     assert "you can" in first
-    assert "minutes" in first
+    assert "minute" in first
     assert "you need" in first
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     for heading in ("Recap", "On a GPU", "Sources"):
