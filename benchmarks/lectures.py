@@ -46,7 +46,7 @@ FLOORS = {
         "CNN": 0.88,
         "RNN": 0.80,
         "LSTM": 0.87,
-        "CNN+LSTM": 0.88,
+        "CNN + LSTM": 0.88,
     },
     "04_lstm_by_hand_pytorch": {"packed LSTM": 0.86},
     "05_elman_to_generation_keras": {"Elman": 0.80, "LSTM": 0.875, "CNN-LSTM": 0.88},

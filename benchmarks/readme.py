@@ -63,7 +63,7 @@ LEADERBOARD = [
     ("03_battlefield_pytorch", "CNN", "crashed"),
     ("03_battlefield_pytorch", "RNN", "0.724"),
     ("03_battlefield_pytorch", "LSTM", "0.851"),
-    ("03_battlefield_pytorch", "CNN+LSTM", "left blank"),
+    ("03_battlefield_pytorch", "CNN + LSTM", "left blank"),
     ("04_lstm_by_hand_pytorch", "packed LSTM", "none"),
     ("05_elman_to_generation_keras", "Elman", "0.745"),
     ("05_elman_to_generation_keras", "LSTM", "0.870"),
