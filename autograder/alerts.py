@@ -22,6 +22,7 @@ from nbgrader.nbgraderformat import SCHEMA_VERSION
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked
 
+from autograder import syntax
 from autograder.submissions import LARGE_BYTES
 
 
@@ -201,7 +202,7 @@ def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> Iterator[str]:
 def _parse(source: str) -> ast.AST:
     try:
         source = TransformerManager().transform_cell(USUAL_MAGIC.sub("", source))
-        return ast.parse(source)  # other magics are calls of get_ipython by now
+        return syntax.parse(source)  # other magics are calls of get_ipython by now
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])  # it does not run either
 

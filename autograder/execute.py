@@ -33,7 +33,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Dict, Unicode
 
-from autograder import sandbox, scoring, wire
+from autograder import sandbox, scoring, syntax, wire
 
 MAX_KERNELS = 3
 GRACE_SECONDS = 5  # to come back after an interrupt
@@ -393,7 +393,7 @@ def imports_for_judge(nb: NotebookNode) -> tuple[str, bool]:
         if cell.cell_type != "code" or not is_locked(cell):
             continue
         source = TransformerManager().transform_cell(cell.source)  # magics become Python
-        for node in ast.parse(source).body:
+        for node in syntax.parse(source).body:
             if isinstance(node, ast.ImportFrom):
                 packages = {(node.module or "").partition(".")[0]}
             elif isinstance(node, ast.Import):
