@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from IPython.core.inputtransformer2 import TransformerManager
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, Notebook
@@ -201,8 +200,7 @@ def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> Iterator[str]:
 
 def _parse(source: str) -> ast.AST:
     try:
-        source = TransformerManager().transform_cell(USUAL_MAGIC.sub("", source))
-        return syntax.parse(source)  # other magics are calls of get_ipython by now
+        return syntax.parse_cell(USUAL_MAGIC.sub("", source))  # other magics become get_ipython()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])  # it does not run either
 

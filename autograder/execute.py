@@ -21,7 +21,6 @@ from typing import Any
 import nbformat
 import zmq
 import zmq.asyncio
-from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
@@ -392,8 +391,7 @@ def imports_for_judge(nb: NotebookNode) -> tuple[str, bool]:
     for cell in nb.cells:
         if cell.cell_type != "code" or not is_locked(cell):
             continue
-        source = TransformerManager().transform_cell(cell.source)  # magics become Python
-        for node in syntax.parse(source).body:
+        for node in syntax.parse_cell(cell.source).body:
             if isinstance(node, ast.ImportFrom):
                 packages = {(node.module or "").partition(".")[0]}
             elif isinstance(node, ast.Import):

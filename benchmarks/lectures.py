@@ -18,6 +18,7 @@ import re
 import statistics
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -90,14 +91,18 @@ def _refuse_stderr(path: Path, notebook: nbformat.NotebookNode) -> None:
                 raise RuntimeError(f"{path.name}, cell {cell.id}: on stderr: {output.text[:300]}")
 
 
+def cell_seconds(cell: nbformat.NotebookNode) -> float:
+    """How long an executed cell ran, by the times that nbclient notes in it; 0 without them."""
+    times = cell.metadata.get("execution", {})
+    stamps = [times.get(key) for key in ("iopub.status.busy", "shell.execute_reply")]
+    if None in stamps:
+        return 0.0
+    begin, end = (datetime.fromisoformat(stamp.replace("Z", "+00:00")) for stamp in stamps)
+    return (end - begin).total_seconds()
+
+
 def _print_slowest(notebook: nbformat.NotebookNode) -> None:
-    seconds = []
-    for cell in notebook.cells:
-        times = cell.metadata.get("execution", {})
-        if "iopub.status.busy" in times and "iopub.status.idle" in times:
-            stamps = [times["iopub.status.busy"], times["iopub.status.idle"]]
-            begin, end = (time.mktime(time.strptime(s[:19], "%Y-%m-%dT%H:%M:%S")) for s in stamps)
-            seconds.append((end - begin, cell.id))
+    seconds = [(cell_seconds(cell), cell.id) for cell in notebook.cells]
     slow = sorted(seconds, reverse=True)[:SLOWEST]
     print("  slowest cells:", ", ".join(f"{name} {s:.0f} s" for s, name in slow), flush=True)
 

@@ -8,7 +8,6 @@ one core of its own. Needs two free cores.
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import nbformat
 
+import lectures
 from autograder import attacks, classroom, report, sample_class
 from autograder.execute import STAGES
 
@@ -38,13 +38,11 @@ def prepare(folder: Path, how: attacks.Grader) -> None:
     (folder / "tmp").mkdir(parents=True)
     shutil.copytree(attacks.SOURCES[ASSIGNMENT], folder / "source" / ASSIGNMENT)
     attacks._nbgrader(folder, how, "generate_assignment", ASSIGNMENT)
-    for member in classroom.members(ASSIGNMENT):
-        target = folder / "submitted" / member.name / ASSIGNMENT
-        target.mkdir(parents=True)
-        for release in sorted((folder / "release" / ASSIGNMENT).glob("*.ipynb")):
-            source = sample_class._source(ASSIGNMENT, release.stem)
-            released = nbformat.read(release, as_version=4)
-            nbformat.write(member.submission(release.stem, source, released), target / release.name)
+    sample_class.hand_in(ASSIGNMENT, classroom.members(ASSIGNMENT), folder)
+    for delivered in (folder / "downloaded" / ASSIGNMENT / "archive").iterdir():
+        student = folder / "submitted" / delivered.name
+        student.mkdir(parents=True)
+        delivered.rename(student / ASSIGNMENT)
 
 
 def grade(folder: Path, how: attacks.Grader, core: int) -> float:
@@ -78,15 +76,9 @@ def stages_of_stock(folder: Path) -> Counter[str]:
     for path in (folder / "autograded").rglob("*.ipynb"):
         code = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
         for number, cell in enumerate(code):
-            times = cell.metadata.get("execution", {})
-            if {"iopub.status.busy", "shell.execute_reply"} <= set(times):
-                begin, end = (
-                    datetime.datetime.fromisoformat(times[key].replace("Z", "+00:00"))
-                    for key in ("iopub.status.busy", "shell.execute_reply")
-                )
-                is_test = classroom.is_test(cell)
-                stage = "tests" if is_test else "student cells" if number else "imports"
-                stages[stage] += (end - begin).total_seconds()
+            is_test = classroom.is_test(cell)
+            stage = "tests" if is_test else "student cells" if number else "imports"
+            stages[stage] += lectures.cell_seconds(cell)
     return stages
 
 
