@@ -56,7 +56,10 @@ c.Execute.sandbox = os.environ.get("COURSE_UNSANDBOXED") != "1"
 
 # Feedback shows messages and points, not hidden tests, and no script of a student runs in it;
 # what nobody has graded yet does not look like 0.
-c.HTMLExporter.filters = {"float": "autograder.feedback.points_or_words"}
+c.HTMLExporter.filters = {
+    "float": "autograder.feedback.points_or_words",
+    "markdown2html": "autograder.feedback.markdown",
+}
 c.GenerateFeedback.preprocessors = [
     "autograder.feedback.GetGrades",
     "autograder.feedback.HideTests",

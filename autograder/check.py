@@ -2,7 +2,8 @@
 
 Every check prints one line when it passes and raises CheckError with one sentence when it does not:
 what was expected, what was found, and, where the cause is known, what to do. Checks see data only
-(see `student`), so the same test cell runs on a laptop and in the judge.
+(see `student`), so the same test cell runs on a laptop and in the judge. For feedback on a hidden
+test there is a second sentence without the test's data (see `hide`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import functools
 import json
 import math
 import os
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,16 +23,30 @@ import numpy as np
 
 from autograder import reference as reference_networks
 from autograder import wire
-from autograder.student import Model
+from autograder.student import Model, StudentError
 
 THRESHOLDS = Path(__file__).parent / "thresholds"
 RANDOM_DRAWS = 3  # of random weights, to see whether a model's answers come from its weights
 CHANCE = 0.35  # correlation with 50 labels that random weights do not reach: 5 standard deviations
+FEW = 8  # numbers that a message shows; of more than that it shows the worst
 TOLERANCE = 1e-5  # absolute; float32 arithmetic in another order stays below it
 
 
+NOT_AS_EXPECTED = "not as expected"
+
+
 class CheckError(AssertionError):
-    """A requirement that the answer does not meet; the message is for the student."""
+    """A requirement that the answer does not meet; the message is for the student.
+
+    Where the test's data is hidden a student reads `public`, and the test author's `what` and
+    `hint` as far as they hold no data.
+    """
+
+    def __init__(
+        self, message: str, public: str = NOT_AS_EXPECTED, what: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.public, self.what, self.hint = public, what, hint
 
     def _render_traceback_(self) -> list[str]:  # notebooks show the sentence, not our call stack
         return [f"✗ {self}"]
@@ -58,7 +74,10 @@ class Points:
         try:
             yield
         except AssertionError as error:
-            print(f"✗ {title} (0 of {points:g}): {error}")
+            worth = f"(0 of {points:g})"
+            print(f"✗ {title} {worth}: {error}")
+            if _hidden is not None:
+                _hidden.tell(f"✗ {_hidden.shown(title)} {worth}: {public_message(error)}")
         else:
             self.earned += points
 
@@ -67,6 +86,44 @@ class Points:
         if not math.isclose(self.offered, self.available):
             raise ValueError(f"parts offer {self.offered:g} points, the cell {self.available:g}")
         return int(self.earned) if self.earned == int(self.earned) else self.earned
+
+
+class Hidden:
+    """What the hidden part of a test has to say without its data.
+
+    `shown` gives what may be shown of a text that the test's author wrote.
+    """
+
+    def __init__(self, shown: Callable[[str], str]) -> None:
+        self.shown, self.lines = shown, []
+
+    def tell(self, line: str) -> None:
+        self.lines.append(re.sub(r" +", " ", line))
+
+
+_hidden: Hidden | None = None
+
+
+def hide(hidden: Hidden | None) -> None:
+    """Put messages without data into `hidden` from now on; None: no longer."""
+    global _hidden
+    _hidden = hidden
+
+
+def public_message(error: BaseException) -> str:
+    """An error of a hidden test in words that hold neither the test's data nor the student's.
+
+    The student's code sees the data and could say it in whatever text it raises or returns.
+    """
+    shown = _hidden.shown if _hidden is not None else str
+    if isinstance(error, CheckError):
+        what, hint = shown(error.what), shown(error.hint)
+        return f"{what}: {error.public}{_then(hint)}" if what else f"{error.public}{_then(hint)}"
+    if isinstance(error, NotImplementedError):
+        return "this part of the notebook is still to be written"
+    if isinstance(error, StudentError):
+        return error.public()
+    return (isinstance(error, AssertionError) and shown(str(error))) or NOT_AS_EXPECTED
 
 
 def equal(found: Any, expected: Any, what: str, hint: str = "") -> None:
@@ -84,7 +141,7 @@ def keys(found: Any, expected: list[str], what: str) -> None:
     if not isinstance(found, dict):
         _fail(what, f"a dict with the keys {expected}", type(found).__name__)
     if set(found) != set(expected):
-        _fail(f"keys of {what}", sorted(expected), sorted(found))
+        _fail(what, sorted(expected), sorted(found), part="keys")
 
 
 def close(
@@ -93,14 +150,26 @@ def close(
     """Numbers or arrays that differ by at most `tolerance` (absolute) and have the same shape."""
     found, expected = _numbers(found, what), np.asarray(expected, dtype=np.float64)
     if found.shape != expected.shape:
-        _fail(f"shape of {what}", expected.shape, found.shape, hint)
-    error = float(np.max(np.abs(found - expected), initial=0.0))
-    if not error <= tolerance:  # also catches NaN
+        _fail(what, expected.shape, found.shape, hint, part="shape")
+    errors = np.abs(found - expected)
+    error = float(np.max(errors, initial=0.0))
+    if not error <= tolerance:
         raise CheckError(
-            f"{what}: expected {_show(expected)}, found {_show(found)}; the largest difference is "
-            f"{error:.2g}, at most {tolerance:g} is allowed{_then(hint)}"
+            f"{what}: {_pair(found, expected, errors)}; the largest difference is {error:.2g}, at "
+            f"most {tolerance:g} is allowed{_then(hint)}",
+            what=what,
+            hint=hint,
         )
     print(f"✓ {what}: largest difference {error:.1e}, at most {tolerance:g} allowed")
+
+
+def _pair(found: np.ndarray, expected: np.ndarray, errors: np.ndarray) -> str:
+    """Both arrays, or, of large ones, the place where they differ most."""
+    if found.size <= FEW:
+        return f"expected {_show(expected)}, found {_show(found)}"
+    worst = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))
+    where = worst[0] if len(worst) == 1 else worst
+    return f"expected {expected[worst]:.6g} at index {where}, found {found[worst]:.6g}"
 
 
 def parameter_count(model: Model, expected: int) -> None:
@@ -109,7 +178,10 @@ def parameter_count(model: Model, expected: int) -> None:
     found = sum(array.size for _, array in arrays)
     if found != expected:
         layers = ", ".join(f"{name} {count:,}" for name, count in _layers(arrays).items())
-        _fail("trainable parameters", expected, found, f"by layer: {layers}")
+        raise CheckError(
+            f"trainable parameters: expected {expected:,}, found {found:,}; by layer: {layers}",
+            what="trainable parameters",
+        )
     _passed("trainable parameters", found)
 
 
@@ -124,11 +196,15 @@ def layer_parameters(model: Model, expected: dict[str, int]) -> None:
             have = ", ".join(f"{name} {n:,}" for name, n in found.items())
             raise CheckError(
                 f"expected a layer ({layer}) with {count:,} parameters, found none; "
-                f"you have: {have}"
+                f"you have: {have}",
+                f"no layer ({layer}) has the number of parameters that it must have",
             )
     if surplus:
         extra = [f"{name} {n:,}" for name, n in found.items() if surplus[n]]
-        raise CheckError(f"expected {len(expected)} layers, found more: {', '.join(extra)}")
+        raise CheckError(
+            f"expected {len(expected)} layers, found more: {', '.join(extra)}",
+            f"expected {len(expected)} layers, found more",
+        )
     _passed("layers", ", ".join(f"{layer} {count:,}" for layer, count in expected.items()))
 
 
@@ -141,9 +217,10 @@ def output_shape(model: Model, tokens: tuple[int, int], expected: tuple[int, ...
     found = model.predict(ids)
     _expect_shape(found, expected)
     if np.array_equal(found, _with_random_weights(model, ids)[0], equal_nan=True):
-        raise CheckError(
+        message = (
             "the output is the same whatever the weights are; does the network use its layers?"
         )
+        raise CheckError(message, message)
     print(f"✓ {tokens[0]} reviews of {tokens[1]} words give an output of shape {expected}")
 
 
@@ -188,7 +265,8 @@ def _compare(
     try:
         weights = reference_networks.weights_from_arrays(reference, framework, arrays, sizes)
     except reference_networks.WeightsError as error:
-        raise CheckError(f"the weights do not fit the network asked for: {error}") from None
+        message = "the weights do not fit the network asked for"
+        raise CheckError(f"{message}: {error}", message) from None
     expected = reference_networks.MODELS[reference].forward(weights, ids)
     if output == "probability":
         expected = reference_networks.sigmoid(expected)
@@ -199,7 +277,11 @@ def _compare(
         "the layers fit, but they are not connected as asked: compare axes, padding, activation, "
         "pooling and which step is classified"
     )
-    close(found, expected, what, tolerance, hint)
+    try:
+        close(found, expected, what, tolerance, hint)
+    except CheckError as error:
+        message = f"{output} with {weights_name}: {NOT_AS_EXPECTED}; {hint}"
+        raise CheckError(str(error), message) from None
 
 
 def _random_like(arrays: list[tuple[str, np.ndarray]], rng: Any) -> list[np.ndarray]:
@@ -234,10 +316,11 @@ def cross_entropy(
 def falls(before: float, after: float, what: str, by: float) -> None:
     """`after` is below `before` by at least the fraction `by`."""
     if not after <= (1 - by) * before:
-        raise CheckError(
-            f"{what}: expected it to fall by at least {by:.0%}, found {before:.4f} before and "
+        message = (
+            f"expected it to fall by at least {by:.0%}, found {before:.4f} before and "
             f"{after:.4f} after; does every batch take a step of the optimiser?"
         )
+        raise CheckError(f"{what}: {message}", message, what)
     print(f"✓ {what} falls from {before:.3f} to {after:.3f}")
 
 
@@ -248,10 +331,11 @@ def accuracy(
     _expect_learning(model, tokens, labels, output)
     found = float(np.mean((_margins(model, tokens, output) > 0) == (np.asarray(labels) > 0.5)))
     if not found >= at_least:
-        raise CheckError(
+        message = (
             f"expected an accuracy of at least {at_least:.2f} on {len(tokens):,} reviews the model "
             f"has not seen, found {found:.3f}; look at the training curve first"
         )
+        raise CheckError(message, message)
     print(f"✓ accuracy {found:.3f} on {len(tokens):,} unseen reviews, {at_least:.2f} required")
 
 
@@ -295,10 +379,11 @@ def _expect_learning(model: Model, tokens: np.ndarray, labels: np.ndarray, outpu
         if np.std(logits) > 0 and np.std(labels) > 0:
             found += abs(float(np.corrcoef(logits, labels)[0, 1])) / len(guesses)
     if not found <= CHANCE:
-        raise CheckError(
+        message = (
             "the model tells positive from negative reviews even with random weights; its answers "
             "must come from the weights that were trained"
         )
+        raise CheckError(message, message)
 
 
 def _margins(model: Model, tokens: np.ndarray, output: str) -> np.ndarray:
@@ -314,7 +399,8 @@ def _logits(found: np.ndarray, num_reviews: int, output: str) -> np.ndarray:
     if values.min() < 0 or values.max() > 1:
         raise CheckError(
             f"expected probabilities between 0 and 1, found {values.min():.3g} to "
-            f"{values.max():.3g}; is the sigmoid missing?"
+            f"{values.max():.3g}; is the sigmoid missing?",
+            "expected probabilities between 0 and 1; is the sigmoid missing?",
         )
     values = np.clip(values, 1e-7, 1 - 1e-7)
     return np.log(values) - np.log1p(-values)
@@ -332,7 +418,10 @@ def _layers(arrays: list[tuple[str, np.ndarray]]) -> dict[str, int]:
 def _expect_shape(outputs: np.ndarray, expected: tuple[int, ...]) -> None:
     if outputs.shape != expected:
         hint = _shape_hint(outputs.shape, expected)
-        raise CheckError(f"expected {expected}, got {outputs.shape}: {hint}")
+        raise CheckError(
+            f"expected {expected}, got {outputs.shape}: {hint}",
+            f"the output does not have the expected shape: {hint}",
+        )
 
 
 def _shape_hint(found: tuple, expected: tuple) -> str:
@@ -346,17 +435,26 @@ def _shape_hint(found: tuple, expected: tuple) -> str:
 
 
 def _numbers(value: Any, what: str) -> np.ndarray:
+    if value is None:
+        message = "expected numbers, found None; does the function end with a return?"
+        raise CheckError(f"{what}: {message}", message, what)
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise CheckError(f"{what}: expected numbers, found {_show(value)}") from None
+        raise CheckError(
+            f"{what}: expected numbers, found {_show(value)}", "expected numbers", what
+        ) from None
     if not np.all(np.isfinite(array)):
-        raise CheckError(f"{what}: expected finite numbers, found NaN or infinity")
+        message = "expected finite numbers, found NaN or infinity"
+        raise CheckError(f"{what}: {message}", message, what)
     return array
 
 
-def _fail(what: str, expected: Any, found: Any, hint: str = "") -> None:
-    raise CheckError(f"{what}: expected {_show(expected)}, found {_show(found)}{_then(hint)}")
+def _fail(what: str, expected: Any, found: Any, hint: str = "", part: str = "") -> None:
+    message = f"{what}: expected {_show(expected)}, found {_show(found)}{_then(hint)}"
+    if part:
+        raise CheckError(f"{part} of {message}", f"{part} {NOT_AS_EXPECTED}", what, hint)
+    raise CheckError(message, what=what, hint=hint)
 
 
 def _passed(what: str, found: Any) -> None:

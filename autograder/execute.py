@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
 import os
 import tempfile
 import time
@@ -32,7 +33,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Dict, Unicode
 
-from autograder import sandbox, scoring, syntax, wire
+from autograder import check, sandbox, scoring, syntax, wire
 
 MAX_KERNELS = 3
 GRACE_SECONDS = 5  # to come back after an interrupt
@@ -114,6 +115,7 @@ class NotebookRun:
         self.in_judge = not self.plain or plain_tests == "judge"
         self.kernels = 0
         self.lost: dict[int, str] = {}  # cells that ended a kernel, and how
+        self.hidden: dict[int, dict] = {}  # test cells whose hidden part ran: see `_run_test`
         self.given_up = ""
         self.student: Client | None = None
         self.judge: Client | None = None
@@ -169,19 +171,56 @@ class NotebookRun:
             return
         if is_test:
             self.student.quietly("__import__('autograder.agent').agent.restore_ipython()")
-        self.student.run(cell, index, seconds)
+            self._run_test(self.student, index, cell, seconds)
+        else:
+            self.student.run(cell, index, seconds)
 
     def _run_in_judge(self, index: int, cell: NotebookNode, seconds: int) -> None:
         if not self.introduced:
             self._introduce()
         self.judge.quietly(f"_judge.start_clock({seconds})")
-        test = NotebookNode({**cell})
-        if self.plain:
-            test.source = f"_judge.run_plain({cell.source!r}, globals())"
-        self.judge.run(test, index, seconds + 2 * GRACE_SECONDS)
-        cell.outputs = test.outputs
+        self._run_test(self.judge, index, cell, seconds + 2 * GRACE_SECONDS)
         if any(output.get("ename") == "NoAnswerError" for output in cell.outputs):
             self.student.expect_answer()
+
+    def _run_test(self, client: Client, index: int, cell: NotebookNode, seconds: int) -> None:
+        """Run a test cell, its hidden part by itself so that feedback can tell the two apart."""
+        visible, hidden = syntax.split_hidden(cell.source)
+        cell.outputs = []
+        if visible.strip() or not hidden:
+            self._run_part(client, index, cell, visible, "globals()", seconds)
+        if not hidden or is_failed(cell):
+            return
+        cell.outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
+        self.hidden[index] = {"from_output": len(cell.outputs), "told": []}
+        if client is self.judge:
+            client.quietly(f"_judge.begin_hidden({cell.source!r})")
+        known = "{**globals(), **_judge.names_of_plain}" if visible.strip() else "globals()"
+        self._run_part(client, index, cell, hidden, known, seconds)
+        if client is self.judge:
+            told = json.loads(client.quietly(f"_judge.end_hidden({is_failed(cell)})"))
+        else:
+            errors = [output.evalue for output in cell.outputs if output.output_type == "error"]
+            texts = syntax.texts(cell.source)
+            told = [f"✗ {syntax.public_text(texts, e) or check.NOT_AS_EXPECTED}" for e in errors]
+        self.hidden[index]["told"] = told
+
+    def _run_part(
+        self,
+        client: Client,
+        index: int,
+        cell: NotebookNode,
+        source: str,
+        known: str,
+        seconds: int,
+    ) -> None:
+        if self.plain and client is self.judge:
+            source = f"_judge.run_plain({source!r}, {known})"
+        part = NotebookNode({**cell, "source": source, "outputs": []})
+        try:
+            client.run(part, index, seconds)
+        finally:
+            cell.outputs = cell.outputs + part.outputs
 
     def _score(self, index: int, cell: NotebookNode) -> None:
         where = "judge" if self.in_judge else "in-kernel"
@@ -191,6 +230,8 @@ class NotebookRun:
             scoring.record(cell, scoring.NOT_GRADED, self.given_up, where)
         else:
             scoring.record_outputs(cell, where)
+        if index in self.hidden:
+            cell.metadata["autograder"]["hidden"] = self.hidden[index]
         if not self.settings.sandbox:
             cell.metadata["autograder"]["unsandboxed"] = True
 
@@ -235,6 +276,8 @@ class NotebookRun:
         """A fresh kernel in the state before cell `index`, or an end of the run with a reason."""
         self.lost[index] = reason
         self.nb.cells[index].setdefault("outputs", []).append(error_output(reason))
+        if index in self.hidden:
+            self.hidden[index]["told"].append(f"✗ {reason}")
         self.student.close()
         if self.kernels >= MAX_KERNELS:
             self.given_up = f"the kernel was lost {self.kernels} times, at last: {reason}"
@@ -304,13 +347,17 @@ class Client:
         elif not self.client.complete:  # so much at once that the connection was closed
             self.client.leave_out(cell)
 
-    def quietly(self, code: str) -> None:
-        """Execute code that is no part of the notebook. Raises KernelLostError if it fails."""
+    def quietly(self, code: str) -> str:
+        """Execute code that is no part of the notebook; what it printed comes back.
+
+        Raises KernelLostError if it fails.
+        """
         cell = NotebookNode(cell_type="code", source=code, metadata={}, outputs=[])
         self.run(cell, 0, seconds=60)
         for output in cell.outputs:
             if output.output_type == "error":
                 raise KernelLostError(f"the kernel could not be prepared: {output.evalue}")
+        return "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
 
     def expect_answer(self) -> None:
         """Interrupt; raises KernelLostError if the kernel is not ready again soon after."""
@@ -401,6 +448,11 @@ def imports_for_judge(nb: NotebookNode) -> tuple[str, bool]:
             if packages <= JUDGE_IMPORTS:
                 lines.append(ast.unparse(node))
     return "\n".join(lines), not any("autograder" in line for line in lines)
+
+
+def is_failed(cell: NotebookNode) -> bool:
+    """Whether an error ended an executed cell."""
+    return any(output.output_type == "error" for output in cell.outputs)
 
 
 def error_output(reason: str) -> NotebookNode:

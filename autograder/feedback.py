@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import html
 import re
 import textwrap
 from typing import Any
 
 import nbgrader.preprocessors
+from bleach import clean
+from bleach.css_sanitizer import CSSSanitizer
+from jinja2 import pass_context
 from jinja2.filters import do_float
+from jinja2.runtime import Context
 from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Bool
+from traitlets import Bool, Set
 
 
 class NotGradedYet(str):
@@ -54,32 +58,81 @@ class HideTests(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, ResourcesDict]:
         if not is_grade(cell) or is_solution(cell):
             return cell, resources
+        record = cell.metadata.get("autograder", {})
         if not self.show_hidden_tests:
             ClearHiddenTests()._remove_hidden_test_region(cell)
+            cell.outputs = _without_hidden(cell.get("outputs", []), record)
             for output in cell.get("outputs", []):
                 if output.output_type == "error":  # a traceback quotes the test's source
                     output.traceback = [textwrap.fill(f"{output.ename}: {output.evalue}", 100)]
-        record = cell.metadata.get("autograder", {})
         if record.get("points") is None or record.get("unsandboxed"):
             cell.outputs = [*cell.get("outputs", []), new_output("stream", text=_words(record))]
         return cell, resources
+
+
+@pass_context
+def markdown(context: Context, source: str) -> str:
+    """Markdown as nbconvert's HTML, in which only harmless tags and attributes are left.
+
+    To sanitise what was rendered, not the source, keeps formulas and code as they were written.
+    """
+    attachments = context.get("cell", {}).get("attachments", {})
+    renderer = IPythonRenderer(escape=False, attachments=attachments, anchor_link_text="")
+    page = MarkdownWithMath(renderer=renderer).render(source)
+    css = CSSSanitizer(allowed_css_properties=["text-align"])  # what tables use
+    return clean(page, TAGS, _is_harmless, ["http", "https", "mailto", "data"], css_sanitizer=css)
+
+
+TAGS = [
+    *(
+        "p",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "a",
+        "em",
+        "strong",
+        "del",
+        "sub",
+        "sup",
+        "br",
+        "hr",
+    ),
+    *("ul", "ol", "li", "blockquote", "pre", "code", "span", "div", "img"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+]
+
+
+def _is_harmless(tag: str, name: str, value: str) -> bool:
+    """No image is fetched and no link runs anything; anchors of headings stay."""
+    if name == "src":
+        return re.match(r"data:image/(png|jpeg|gif);base64,", value) is not None
+    if name == "href":
+        return not value.strip().lower().startswith("data:")
+    return name in ("alt", "class", "style", "title") or (name == "id" and tag.startswith("h"))
 
 
 class Sanitize(SanitizeHTML):
     """nbconvert's HTML sanitiser, switched on: no script of a submission reaches a browser.
 
     It trusts images and output metadata, which templates write into attributes; here they are
-    checked as well.
+    checked as well. Markdown is sanitised when it has been rendered, see `markdown`.
     """
 
     enabled = True
+    safe_output_keys = Set(
+        {"text/plain", "text/latex", "text/markdown", "image/png", "image/jpeg", "metadata"}
+    )
 
-    def sanitize_html_tags(self, html_str: str) -> str:
-        """Also no link that runs a script, which Markdown would make after the sanitising."""
-        plain = re.sub(r"[\s\x00-\x1f]", "", html.unescape(html_str))
-        if re.search(r"(?i)(java|vb)script:", plain):
-            html_str = re.sub(r"[\[\]<>]", " ", html_str)
-        return super().sanitize_html_tags(html_str)
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        if cell.cell_type == "markdown":
+            return cell, resources
+        return super().preprocess_cell(cell, resources, cell_index)
 
     def sanitize_code_outputs(self, outputs: list[NotebookNode]) -> list[NotebookNode]:
         """Outputs without scripts, metadata and progress bars, and with real images only."""
@@ -95,6 +148,16 @@ class Sanitize(SanitizeHTML):
 
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a page shows no more than its first state
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+
+
+def _without_hidden(outputs: list[NotebookNode], record: dict) -> list[NotebookNode]:
+    """The visible part's outputs, then what the hidden part has to say without its data."""
+    hidden = record.get("hidden")
+    if hidden is None:
+        return outputs
+    lines = hidden["told"] or ["✓ all hidden tests"]
+    text = "\n".join(textwrap.fill(line, 100) for line in lines) + "\n"
+    return [*outputs[: hidden["from_output"]], new_output("stream", text=text)]
 
 
 def _words(record: dict) -> str:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import functools
+import json
 import re
+import sys
 import time
 from queue import Empty
 from typing import Any
@@ -17,7 +20,7 @@ from typing import Any
 import zmq
 from jupyter_client import BlockingKernelClient
 
-from autograder import student, wire
+from autograder import check, student, syntax, wire
 from autograder.student import StudentError
 
 # The student may have rebound any name; what comes back is checked on this side in any case.
@@ -30,6 +33,9 @@ _deadline = _limit = 0.0  # see `start_clock`
 
 class NoAnswerError(StudentError):
     """The student's kernel did not answer in time, or is dead; it must be replaced."""
+
+    def public(self) -> str:
+        return str(self)  # our own words
 
 
 def connect(connection_file: str) -> None:
@@ -48,6 +54,27 @@ def start_clock(seconds: float) -> None:
     _deadline, _limit = time.monotonic() + seconds, seconds
 
 
+_hidden: check.Hidden | None = None
+
+
+def begin_hidden(source: str) -> None:
+    """What follows is the hidden part of the test cell `source`."""
+    global _hidden
+    _hidden = check.Hidden(functools.partial(syntax.public_text, syntax.texts(source)))
+    check.hide(_hidden)
+
+
+def end_hidden(failed: bool) -> None:
+    """Print, as a list in JSON, what the hidden part has to say without its data."""
+    if failed:
+        _hidden.tell(f"✗ {check.public_message(sys.last_value)}")
+    check.hide(None)
+    print(json.dumps(_hidden.lines))
+
+
+names_of_plain: dict[str, Any] = {}  # what the last part of a plain test cell left behind
+
+
 def run_plain(source: str, known: dict[str, Any]) -> Any:
     """Run a test cell with plain asserts on the student's names, by data alone.
 
@@ -55,9 +82,10 @@ def run_plain(source: str, known: dict[str, Any]) -> Any:
     is fetched from the student: plain data as it is, anything else as a `Remote`. Returns the
     value of the last expression, nbgrader's partial credit.
     """
+    global names_of_plain
     tree = ast.parse(source)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    namespace = dict(known)
+    names_of_plain = namespace = dict(known)
     for name in sorted(used - set(known) - set(dir(builtins))):
         with contextlib.suppress(NotImplementedError):  # the cell itself may define it
             namespace[name] = _remote(student._ask("get", name=name))

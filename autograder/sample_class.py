@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
@@ -16,17 +17,23 @@ from nbgrader.api import Gradebook
 from tqdm import tqdm
 
 from autograder import classroom, report
+from autograder.classroom import Member
 
 REPOSITORY = Path(__file__).parent.parent
 
 
-def grade(assignment: str, folder: Path | None = None) -> int:
-    """Release, collect, autograde, feedback, export; print the table. 0 if all is expected."""
+def grade(
+    assignment: str, folder: Path | None = None, students: Collection[str] | None = None
+) -> int:
+    """Release, collect, autograde, feedback, export; print the table. 0 if all is expected.
+
+    `students`: only these of the class. Raises ValueError if one of them is not in it.
+    """
     folder = folder or REPOSITORY / "grading" / "sample_class" / assignment
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     start = time.monotonic()
-    class_members = classroom.members(assignment)
+    class_members = _choose(classroom.members(assignment), students)
     run = Commands(folder, f"--CourseDirectory.release_directory={folder / 'release'}")
     run("release", "generate_assignment", assignment)
     hand_in(assignment, class_members, folder)
@@ -45,6 +52,16 @@ def grade(assignment: str, folder: Path | None = None) -> int:
     return 1 if wrong else 0
 
 
+def _choose(class_members: list[Member], students: Collection[str] | None) -> list[Member]:
+    if not students:
+        return class_members
+    unknown = set(students) - {member.name for member in class_members}
+    if unknown:
+        names = ", ".join(member.name for member in class_members)
+        raise ValueError(f"expected students of the class ({names}), found {sorted(unknown)}")
+    return [member for member in class_members if member.name in students]
+
+
 def release(assignments: list[str]) -> int:
     """Write exercises/<assignment> from solutions/<assignment>."""
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +71,7 @@ def release(assignments: list[str]) -> int:
     return 0
 
 
-def hand_in(assignment: str, class_members: list[classroom.Member], folder: Path) -> None:
+def hand_in(assignment: str, class_members: list[Member], folder: Path) -> None:
     """Write every member's notebooks as a learning platform would deliver them."""
     for release in sorted((folder / "release" / assignment).glob("*.ipynb")):
         released = nbformat.read(release, as_version=4)
@@ -96,7 +113,7 @@ class Commands:
         print(f"{title:<10} {time.monotonic() - start:5.0f} s", flush=True)
 
 
-def print_table(assignment: str, class_members: list[classroom.Member], folder: Path) -> int:
+def print_table(assignment: str, class_members: list[Member], folder: Path) -> int:
     """Points per question, expected total and note for each student; returns how many are wrong."""
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         table = report.rows(gradebook, assignment, folder / "submitted", folder / "autograded")

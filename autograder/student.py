@@ -7,6 +7,7 @@ and the same messages, because both exchange the same JSON text (see `wire`).
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,13 @@ class StudentError(AssertionError):
     """The student's code raised an error, or gave something that a test cannot use."""
 
     cause = ""  # the name of the exception that the student's code raised
+
+    def public(self) -> str:
+        """What may be said of it where the test's data is hidden: nothing the student chose."""
+        kind = getattr(builtins, self.cause, None)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            return f"your code raised {kind.__name__}"
+        return "your code raised an error or gave something that a test cannot use"
 
     def _render_traceback_(self) -> list[str]:  # notebooks show the sentence, not our call stack
         return [f"{type(self).__name__}: {self}"]

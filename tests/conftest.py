@@ -25,7 +25,8 @@ def square(x):
 CHECK_SQUARE = """\
 check.equal(student.call("square", 3), 9, "square of 3")
 ### BEGIN HIDDEN TESTS
-check.equal(student.call("square", -4), 16, "square of -4")  # hidden-marker
+for x, expected in [(-4571, 20894041)]:  # hidden-marker
+    check.equal(student.call("square", x), expected, f"square of {x}", hint="is the sign lost?")
 ### END HIDDEN TESTS
 """
 PARTIAL = """\

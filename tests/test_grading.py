@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import html
 import json
 import math
 import re
@@ -12,6 +13,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
+
+from autograder import feedback as feedback_pages
 
 GOOD = "def square(x):\n    return x * x"
 EXPECTED_GOOD = {"integers": 3, "fractions": 4, "essay": 0}
@@ -103,6 +106,17 @@ STUDENTS = {
         "import os\ndef square(x):\n    os._exit(1) if x == 3 else None\n    return x * x"
     ),
     "stops_at_once": with_code("import os\nos._exit(1)"),
+    "fails_hidden": with_code("def square(x):\n    return x * abs(x)"),
+    "raises_hidden": with_code(
+        "def square(x):\n    if x < 0:\n        raise ValueError(f'it was {x}')\n    return x * x"
+    ),
+    "names_hidden": with_code(
+        "def square(x):\n    if x < 0:\n        raise type(f'Asked{abs(x)}', (Exception,), {})\n"
+        "    return x * x"
+    ),
+    "stops_hidden": with_code(
+        "import os\ndef square(x):\n    os._exit(1) if x < 0 else None\n    return x * x"
+    ),
     "never_ends": with_code("def square(x):\n    while x == 3:\n        pass\n    return x * x"),
     "cannot_be_interrupted": with_code(
         "def square(x):\n    while x == 3:\n        try:\n            while True:\n"
@@ -139,6 +153,7 @@ SCORES = {
     "equal_to_all": {"integers": 0, "fractions": 0},
     "stops": {"integers": 0},
     "stops_at_once": {"integers": 0, "fractions": 0},
+    **{f"{name}_hidden": {"integers": 0} for name in ("fails", "raises", "names", "stops")},
     "never_ends": {"integers": 0},
     "cannot_be_interrupted": {"integers": 0},
     "deleted_everything": {"integers": 0, "fractions": 0},
@@ -226,8 +241,28 @@ def feedback(course, name, file="one"):
     return (course.folder / "feedback" / name / "tiny" / f"{file}.html").read_text()
 
 
-def test_feedback_hides_hidden_tests(course):
-    for name in ("good", "half", "raises", "stops"):
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("good", "✓ all hidden tests"),
+        ("fails_hidden", "✗ square of …: not as expected; is the sign lost?"),
+        ("raises_hidden", "✗ your code raised ValueError"),
+        ("names_hidden", "✗ your code raised an error or gave something that a test cannot use"),
+        ("stops_hidden", "✗ the kernel stopped while this cell ran"),
+    ],
+)
+def test_feedback_on_hidden_tests_holds_no_data(course, name, sentence):
+    page = feedback(course, name)
+    assert html.escape(sentence) in page
+    assert "✓ square of 3: 9" in page
+    for secret in ("hidden-marker", "4571", "4,571", "20894041", "20,894,041"):
+        assert secret not in page
+    if name != "stops_hidden":  # the instructor sees it all
+        assert "4" in records(course, name)["integers"]["note"] or name == "good"
+
+
+def test_feedback_without_hidden_tests_or_before_them(course):
+    for name in ("half", "raises", "stops", "blank"):
         page = feedback(course, name)
         assert "hidden-marker" not in page
         assert "square of 3" in page
@@ -307,3 +342,15 @@ def test_grading_without_a_sandbox_is_stamped_everywhere(tiny_course_factory):
 def test_a_sandboxed_grade_has_no_stamp(course):
     assert "Graded without a sandbox" not in feedback(course, "good")
     assert not any("sandbox" in note for note in course.rows()["good"].notes)
+
+
+def test_markdown_is_shown_as_written_and_runs_nothing():
+    text = "# A & b <pad>\n`<unk>` $x & y < z$\n\n"
+    links = "[a](javascript:e()) [b](data:text/html,c) <img src=x onerror=e()>\n\n"
+    page = feedback_pages.markdown({}, f"{text}{links}<script>e()</script>")
+    assert "A &amp; b &lt;pad&gt;" in page
+    assert "<code>&lt;unk&gt;</code> $x &amp; y &lt; z$" in page
+    for harmful in ("javascript", "onerror", "<script", "data:text"):
+        assert harmful not in page
+    image = "![plot](data:image/png;base64,AAAA)"
+    assert 'src="data:image/png;base64,AAAA"' in feedback_pages.markdown({}, image)
