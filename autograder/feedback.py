@@ -77,10 +77,12 @@ def markdown(context: Context, source: str) -> str:
     To sanitise what was rendered, not the source, keeps formulas and code as they were written.
     """
     attachments = context.get("cell", {}).get("attachments", {})
-    renderer = IPythonRenderer(escape=False, attachments=attachments, anchor_link_text="")
+    options = {"attachments": attachments, "exclude_anchor_links": True}
+    renderer = IPythonRenderer(escape=False, **options)
     page = MarkdownWithMath(renderer=renderer).render(source)
     css = CSSSanitizer(allowed_css_properties=["text-align"])  # what tables use
-    return clean(page, TAGS, _is_harmless, ["http", "https", "mailto", "data"], css_sanitizer=css)
+    page = clean(page, TAGS, _is_harmless, ["http", "https", "mailto", "data"], css_sanitizer=css)
+    return page.replace("<table>", '<table class="table table-condensed">')  # the page's own style
 
 
 TAGS = [
@@ -107,12 +109,12 @@ TAGS = [
 
 
 def _is_harmless(tag: str, name: str, value: str) -> bool:
-    """No image is fetched and no link runs anything; anchors of headings stay."""
+    """No image is fetched and no link runs anything."""
     if name == "src":
         return re.match(r"data:image/(png|jpeg|gif);base64,", value) is not None
     if name == "href":
         return not value.strip().lower().startswith("data:")
-    return name in ("alt", "class", "style", "title") or (name == "id" and tag.startswith("h"))
+    return name in ("alt", "class", "style", "title")
 
 
 class Sanitize(SanitizeHTML):
