@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import html
+import re
 from pathlib import Path
 
 import nbformat
@@ -34,6 +36,7 @@ def test_class_gets_its_expected_scores(assignment, tmp_path, capsys):
     assert float(table["blank"]["score"]) == 0
     assert float(table["reference"]["score"]) == points_of_tests(assignment)
     assert {row["alerts"] for row in table.values()} == {""}  # nobody here is an attacker
+    check_feedback_on_hidden_tests(assignment, tmp_path)
     for path in (tmp_path / "autograded" / "blank").rglob("*.ipynb"):
         errors = [
             output.ename
@@ -42,6 +45,30 @@ def test_class_gets_its_expected_scores(assignment, tmp_path, capsys):
             if output.output_type == "error"
         ]
         assert set(errors) == {"NotImplementedError"}
+
+
+def check_feedback_on_hidden_tests(assignment, folder):
+    """What the hidden part of a test said stands on no page, but its sentence without data does."""
+    told = 0
+    for path in (folder / "autograded").rglob("*.ipynb"):
+        page = folder / "feedback" / path.relative_to(folder / "autograded").with_suffix(".html")
+        text = page.read_text()
+        for cell in nbformat.read(path, as_version=4).cells:
+            hidden = cell.metadata.get("autograder", {}).get("hidden")
+            if hidden is None:
+                continue
+            said = {line for o in cell.outputs[hidden["from_output"] :] for line in lines_of(o)}
+            shown = {line for o in cell.outputs[: hidden["from_output"]] for line in lines_of(o)}
+            for line in said - shown - set(hidden["told"]):
+                assert html.escape(line) not in text, f"{page}: {line}"
+            told += len(hidden["told"])
+    assert told > 0
+
+
+def lines_of(output):
+    """The lines of a stream or an error that could hold data: those with a number in them."""
+    text = output.get("text", "") or output.get("evalue", "")
+    return [line for line in text.split("\n") if re.search(r"\d{2}", line)]
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
