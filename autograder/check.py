@@ -313,6 +313,33 @@ def cross_entropy(
     return float(np.mean(np.logaddexp(0.0, -margin)))
 
 
+def one_step(before: list, after: list, learning_rate: float) -> None:
+    """The arrays `before` and `after` training are at most one step of Adam apart.
+
+    Adam's first step moves no weight further than the learning rate (Kingma and Ba, 2015, section
+    2.1), so more than that shows that a single batch was cut into several.
+    """
+    moved = max(float(np.max(np.abs(b - a), initial=0)) for b, a in zip(before, after, strict=True))
+    if not moved <= 1.001 * learning_rate + 1e-6:
+        message = (
+            f"with one batch of all reviews, one epoch is one step of the optimiser; the weights "
+            f"moved as far as {moved / learning_rate:.1f} steps; is batch_size used?"
+        )
+        raise CheckError(message, message)
+    print("✓ one batch is one step of the optimiser")
+
+
+def shuffled(first: list, second: list) -> None:
+    """Two trainings from the same weights end differently, because their batches differ."""
+    if all(np.array_equal(a, b) for a, b in zip(first, second, strict=True)):
+        message = (
+            "two trainings from the same weights end with the same weights, to the last digit; "
+            "shuffle the reviews anew in every epoch"
+        )
+        raise CheckError(message, message)
+    print("✓ batches are shuffled")
+
+
 def falls(before: float, after: float, what: str, by: float) -> None:
     """`after` is below `before` by at least the fraction `by`."""
     if not after <= (1 - by) * before:

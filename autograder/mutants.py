@@ -56,7 +56,8 @@ FORGETTABLE = {
     "transpose", "permute", "squeeze", "unsqueeze", "flip", "reversed", "sorted", "lower", "strip",
     "copy", "clone", "round", "clip", "cumsum", "item", "asnumpy",
 }  # fmt: skip
-COMMUTATIVE = {"max", "min", "maximum", "minimum"}
+COMMUTATIVE = {"max", "min", "maximum", "minimum", "transpose"}
+DISPLAY = {"verbose", "desc", "leave", "strict"}  # arguments on which no result depends
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _changes_to_call(node: ast.Call) -> Iterator[tuple[str, Callable]]:
         swapped = lambda n: _set(n, args=[n.args[1], n.args[0], *n.args[2:]])  # noqa: E731
         yield "swapped arguments", swapped
     for place, keyword in enumerate(node.keywords):
-        if keyword.arg not in (None, "strict"):
+        if keyword.arg not in {None, *DISPLAY}:
             left = lambda n, k=place: _set(n, keywords=n.keywords[:k] + n.keywords[k + 1 :])  # noqa: E731
             yield "lost argument", left
 
@@ -276,6 +277,8 @@ def _statements(tree: ast.Module) -> dict[int, ast.stmt]:
             statement = node
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 return
+        if isinstance(node, ast.keyword) and node.arg in DISPLAY:
+            return
         if statement is not None and hasattr(node, "lineno"):
             found[id(node)] = statement
         for child in ast.iter_child_nodes(node):

@@ -63,6 +63,10 @@ class Model:
             raise StudentError("expected every weight to be an array of floating-point numbers")
         return framework, arrays
 
+    def arrays(self) -> list[np.ndarray]:
+        """The trainable arrays in order, as `load` takes them."""
+        return [array for _, array in self.weights()[1]]
+
     def load(self, arrays: list[np.ndarray]) -> None:
         """Replace the trainable arrays, in the order of `weights`."""
         _ask("load", ref=self._ref, arrays=arrays)
