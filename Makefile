@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade attacks test check glove lectures calibrate exercises lock lint clean python
+.PHONY: help setup grade attacks mutants test check glove lectures calibrate exercises lock lint clean python
 
 help:  ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ grade: setup  ## grade the sample class: score table, grades.csv and HTML feedba
 
 attacks: setup  ## run the attackers: stock nbgrader, sandbox only, ours
 	python -m autograder attacks
+
+mutants: setup  ## make small mistakes in every solution: do the tests notice them?
+	python -m autograder mutants $(notdir $(wildcard solutions/*))
 
 test: setup  ## run the whole test suite
 	pytest --numprocesses $(WORKERS) --dist loadfile

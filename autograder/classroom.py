@@ -18,11 +18,13 @@ starts from the stub, hands in the notebooks that it names, and may also change 
 should not: a title may name any cell, or `+top` for one more cell at the top, and the header may
 say `known_from` (where the trick is known from), `harmful` (why it is never run without a sandbox),
 `files` and `links` (to lie beside the notebook), `metadata` (per question), `notebook_metadata`,
-`delete` (questions) and `output_mib` (of printed output in the notebook's file).
+`delete` (questions) and `output_mib` (of printed output in the notebook's file). Those in
+`class/generic/attackers/` attack every assignment; there `*` stands for the notebook.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +129,16 @@ def attackers(assignment: str) -> list[Attacker]:
     """Everybody who attacks this assignment, in alphabetical order."""
     paths = sorted((CLASSES / assignment / "attackers").glob("*.py"))
     return [read_member(path, Attacker) for path in paths]
+
+
+def generic_attackers(notebooks: list[str]) -> list[Attacker]:
+    """The attackers that fit every assignment: blank, but for one more cell at the top."""
+    generic = []
+    for attacker in attackers("generic"):
+        (text,) = attacker.answers.values()
+        answers = {(notebook, "+top"): text for notebook in notebooks}
+        generic.append(dataclasses.replace(attacker, answers=answers))
+    return generic
 
 
 def members(assignment: str) -> list[Member]:

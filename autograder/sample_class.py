@@ -52,6 +52,18 @@ def grade(
     return 1 if wrong else 0
 
 
+def attack(assignment: str, folder: Path) -> dict[str, report.Row]:
+    """Let the generic attackers hand in the assignment; their rows of the report, by name."""
+    notebooks = [path.stem for path in (REPOSITORY / "solutions" / assignment).glob("*.ipynb")]
+    attackers = classroom.generic_attackers(notebooks)
+    run = Commands(folder, f"--CourseDirectory.release_directory={folder / 'release'}")
+    run("release", "generate_assignment", assignment)
+    hand_in(assignment, attackers, folder)
+    run("collect", "zip_collect", assignment)
+    run("attack", "autograde", assignment, "--Execute.limits={'*': {'cell_seconds': 10}}")
+    return {row.student: row for row in _rows(assignment, folder)}
+
+
 def _choose(class_members: list[Member], students: Collection[str] | None) -> list[Member]:
     if not students:
         return class_members
@@ -115,9 +127,7 @@ class Commands:
 
 def print_table(assignment: str, class_members: list[Member], folder: Path) -> int:
     """Points per question, expected total and note for each student; returns how many are wrong."""
-    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
-        table = report.rows(gradebook, assignment, folder / "submitted", folder / "autograded")
-    graded = {row.student: row for row in table}
+    graded = {row.student: row for row in _rows(assignment, folder)}
     sources = {
         path.stem: _source(assignment, path.stem)
         for path in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb"))
@@ -145,6 +155,11 @@ def print_table(assignment: str, class_members: list[Member], folder: Path) -> i
     for member in class_members:
         print(f"{member.name:<{width}}  {'; '.join([member.note, *graded[member.name].notes])}")
     return wrong
+
+
+def _rows(assignment: str, folder: Path) -> list[report.Row]:
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+        return report.rows(gradebook, assignment, folder / "submitted", folder / "autograded")
 
 
 def _mark(points: float | None, expected: float | None) -> str:

@@ -42,14 +42,22 @@ def longmemory() -> str:
 
 
 def thresholds() -> str:
-    path = REPOSITORY / "autograder" / "thresholds" / "cnn_lstm.json"
     rows = []
-    for notebook, corpora in json.loads(path.read_text(encoding="utf-8")).items():
-        for corpus, entry in corpora.items():
-            lowest = f"{min(entry['accuracies']):.3f}"
-            rows.append([notebook, corpus, f"{entry['mean']:.3f}", lowest])
-            rows[-1].append(f"{entry['threshold']:.2f}")
+    for path in sorted((REPOSITORY / "autograder" / "thresholds").glob("*.json")):
+        for notebook, corpora in json.loads(path.read_text(encoding="utf-8")).items():
+            for corpus, entry in corpora.items():
+                lowest = f"{min(entry['accuracies']):.3f}"
+                rows.append([f"{path.stem}/{notebook}", corpus, f"{entry['mean']:.3f}", lowest])
+                rows[-1].append(f"{entry['threshold']:.2f}")
     return table(["notebook", "corpus", "mean", "lowest run", "threshold"], rows)
+
+
+def mutants() -> str:
+    rows = []
+    for notebook, found in load("mutants").items():
+        share = f"{found['caught'] / found['mutants']:.0%}"
+        rows.append([notebook, str(found["mutants"]), str(found["caught"]), share])
+    return table(["notebook", "mutants", "noticed by a test", "share"], rows)
 
 
 # (lecture, model in its results, what the source of the lecture printed)
@@ -128,6 +136,7 @@ SECTIONS = {
     "data_loading": data_loading,
     "overhead": overhead,
     "attacks": attacks,
+    "mutants": mutants,
     "grade": grade,
 }
 

@@ -80,6 +80,16 @@ def test_class_has_what_it_must_have(assignment):
         assert len(mistakes) >= 6, notebook.stem
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_generic_attackers_get_nothing(assignment, tmp_path):
+    rows = sample_class.attack(assignment, tmp_path)
+    assert len(rows) == len(classroom.attackers("generic"))
+    for row in rows.values():
+        assert not any(score.points for score in row.scores), row
+        assert row.alerts
+
+
 def test_a_file_without_header_is_refused(tmp_path):
     (tmp_path / "x.py").write_text("print(1)\n")
     with pytest.raises(ValueError, match="expected a header between two lines"):
