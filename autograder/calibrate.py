@@ -34,12 +34,17 @@ REVIEWS = 1_000  # fresh test reviews of each run
 CELLS = {
     "longmemory": ("fit", "model"),
     "made-up": ("fit", "model"),  # the language of `simple_rnn_keras`, written by its notebook
+    "one-voice": ("fit", "model"),  # as `feedforward_and_cnn` draws them from longmemory
+    "one-voice, feed-forward": ("fit-feedforward", "feedforward_model"),
     "imdb": ("real", "real_model"),
 }
+ONE_VOICE = "_, _tokens, _labels = read_reviews({reviews}, 'calibration/{seed}')"
 MEASURE = {
     "longmemory": "_tokens, _labels = longmemory.arrays({reviews}, seed='calibration/{seed}')",
     "made-up": "_texts, _labels = write_reviews({reviews}, [*b'calibration/{seed}'])\n"
     "_tokens = imdb.pad(_texts, 30)",
+    "one-voice": ONE_VOICE,
+    "one-voice, feed-forward": ONE_VOICE,
     "imdb": "_texts, _labels = imdb.load_data(num_words=5000)[1]\n_tokens = imdb.pad(_texts, 200)",
 }
 

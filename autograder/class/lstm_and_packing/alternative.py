@@ -1,5 +1,5 @@
 # ---
-# note: right, but written differently (blocks of influence at once, packing in the network, masks by arithmetic)
+# note: right, but written differently (reviews one by one, masks by arithmetic, states by gather)
 # ---
 # %% packing influence-answer
 def influence(layer, x, other):
@@ -43,7 +43,7 @@ def read_masked(cell, x, mask):
     x = torch.tensor(x)
     h = c = torch.zeros(x.shape[0], cell.weight_hh.shape[1], dtype=torch.float64)
     outputs = []
-    for step, real in zip(x.unbind(1), keep.unbind(1)):
+    for step, real in zip(x.unbind(1), keep.unbind(1), strict=True):
         real = real.unsqueeze(1)
         h_new, c_new = cell(step, (h, c))
         h = real * h_new + (1 - real) * h

@@ -1,5 +1,5 @@
 # ---
-# note: the LSTM of the network and the packing read (T, N, D); packing crashes, the network does not
+# note: network and packing read (T, N, D); packing crashes, the network does not
 # scores:
 #   packing: {last: 3, function: 0, accuracy: 0}
 # ---
