@@ -1,0 +1,3 @@
+# ---
+# note: everything right
+# ---
