@@ -1,16 +1,16 @@
-"""python -m autograder …: what the Makefile's grading targets call."""
+"""`autograder …` or `python -m autograder …`: grade a class; also what the Makefile calls."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from autograder import attacks, calibrate, sample_class
+from autograder import attacks, calibrate, grade, mutants, sample_class
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m autograder", description=__doc__)
+    parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, help_text in [
         ("release", "write exercises/<assignment> from solutions/<assignment>"),
@@ -19,15 +19,28 @@ def main(arguments: list[str] | None = None) -> int:
     ]:
         command = commands.add_parser(name, help=help_text)
         command.add_argument("assignment", nargs="+" if name == "release" else None)
+        if name == "grade-class":
+            command.add_argument("--student", nargs="+", help="only these of the class")
         if name == "calibrate":
             command.add_argument("--corpus", default="longmemory", choices=["longmemory", "imdb"])
     commands.add_parser("attacks", help="run the attackers against three graders and compare")
-    options = parser.parse_args(arguments)
+    command = commands.add_parser("mutants", help="make small mistakes; do the tests notice them?")
+    command.add_argument("assignment", nargs="+")
+    command.add_argument("--limit", type=int, default=mutants.LIMIT, help="for each notebook")
+    command = commands.add_parser("grade", help="grade what a class has handed in, on many workers")
+    grade.add_options(command)
+    options, further = parser.parse_known_args(arguments)
+    if options.command == "grade":
+        return grade.run(options, further)
+    if further:
+        parser.error(f"unknown arguments: {' '.join(further)}")
     try:
         if options.command == "release":
             return sample_class.release(options.assignment)
         if options.command == "grade-class":
-            return sample_class.grade(options.assignment)
+            return sample_class.grade(options.assignment, students=options.student)
+        if options.command == "mutants":
+            return mutants.run(options.assignment, options.limit)
         if options.command == "attacks":
             return attacks.run()
         return calibrate.run(options.assignment, options.corpus)

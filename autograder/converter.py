@@ -7,7 +7,6 @@ says how far each submission came, and the next run grades what is unfinished, f
 
 from __future__ import annotations
 
-import errno
 import glob
 import os
 import re
@@ -17,29 +16,49 @@ import traceback
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
 
 import nbformat
 import nbgrader.converters
-from nbconvert.writers import FilesWriter
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.apps import api, autogradeapp
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import find_all_files, parse_utc, remove
+from nbgrader.utils import find_all_files, parse_utc
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer, default
 
-from autograder import journal, sandbox, scoring
+from autograder import cores, journal, sandbox, scoring
 from autograder.execute import Execute
-from autograder.journal import RefusedError
+from autograder.grading import Room, cells_of, write_files
+from autograder.journal import RefusedError, explain
+from autograder.parcel import Assignment, Graded, Submission
+from autograder.submissions import MAX_BYTES
+
+PATIENCE = 60  # seconds that a notebook may take beyond its limits: kernels, mending
 
 
 def install() -> None:
     """Make `nbgrader autograde` and the formgrader use this module's Autograde."""
     autogradeapp.Autograde = api.Autograde = Autograde
+
+
+@dataclass
+class Result:
+    """A graded submission that is to be saved."""
+
+    submission: Submission
+    digest: str
+    graded: Graded
+    complete: bool = True  # or some of its questions are still to be graded
+
+    @property
+    def student(self) -> str:
+        """Whose it is."""
+        return self.submission.student
 
 
 class Autograde(nbgrader.converters.Autograde):
@@ -51,7 +70,7 @@ class Autograde(nbgrader.converters.Autograde):
 
     @default("jobs")
     def _jobs_default(self) -> int:
-        return len(available_cores()) or os.cpu_count() or 1
+        return len(cores.available()) or os.cpu_count() or 1
 
     @property
     def _autograded(self) -> Path:
@@ -65,7 +84,7 @@ class Autograde(nbgrader.converters.Autograde):
 
     @property
     def _input_directory(self) -> str:
-        return self.coursedir.submitted_directory if self._sanitizing else self._output_directory
+        return self.coursedir.submitted_directory
 
     @property
     def _journal(self) -> Path:
@@ -116,24 +135,23 @@ class Autograde(nbgrader.converters.Autograde):
             self._saved = {submission.student.id for submission in assignment.submissions}
 
     def convert_notebooks(self) -> None:
-        """Grade one submission after the other; what goes wrong with one stops no other."""
+        """Grade what is to be graded; what goes wrong with one submission stops no other."""
         self._entries = journal.read(self._journal)
         self._failures: dict[str, str] = {}
-        self._saving = Lock()  # one submission's scores after the other's
-        self._cores = SimpleQueue()
-        for cores in shares(available_cores(), self.jobs):
-            self._cores.put(cores)
+        self._booking = Lock()  # one submission's files and scores after the other's
         digests = self._choose()
         journal.append(self._journal, journal.PENDING, digests)
-        with ThreadPoolExecutor(self.jobs) as pool:
-            futures = [pool.submit(self._grade_apart, *item) for item in digests.items()]
+        course = self.coursedir.db_url, self.coursedir.course_id
+        with scoring.open_gradebook(*course) as self._gradebook:
             try:
-                for future in futures:
-                    future.result()
+                self._grade_all(digests)
             except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
                 self.log.error("Interrupted: run the same command again to go on.")
                 raise
+        self._finish(digests)
+
+    def _finish(self, digests: dict[str, str]) -> None:
+        """Say what came of it; NbGraderException if something went wrong."""
         failed = len(self._failures)
         counts = len(digests.keys() - self._failures.keys()), len(self.assignments), failed
         self.log.info("Graded now: %d of %d submissions; could not be graded: %d", *counts)
@@ -142,6 +160,21 @@ class Autograde(nbgrader.converters.Autograde):
         if failed:
             self.log.error("Tracebacks are in %s", self._journal.with_suffix(".log"))
             raise NbGraderException(f"{failed} submissions could not be graded")
+
+    def _grade_all(self, digests: dict[str, str]) -> None:
+        """Grade in this process, as many submissions at a time as there are jobs."""
+        self._cores = SimpleQueue()
+        for share in cores.shares(cores.available(), self.jobs):
+            self._cores.put(share)
+        assignment = self.pack()
+        with Room(assignment, self.log) as self._room, ThreadPoolExecutor(self.jobs) as pool:
+            futures = [pool.submit(self._grade, *item) for item in digests.items()]
+            try:
+                for future in futures:
+                    future.result()
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _choose(self) -> dict[str, str]:
         """Student -> digest of every submission that is to be graded in this run."""
@@ -168,110 +201,138 @@ class Autograde(nbgrader.converters.Autograde):
         same = entry.get("state") == journal.GRADED and entry["digest"] == digest
         return same and student in self._saved and self._destination(student).exists()
 
-    def _grade_apart(self, student: str, digest: str) -> None:
-        """Grade one submission with a converter of its own, so that several go on at once."""
-        worker = Autograde(coursedir=self.coursedir, parent=self.parent)
-        worker.writer = FilesWriter(parent=worker, config=worker.config)
-        worker.exporter = worker.exporter_class(parent=worker, config=worker.config)
-        worker._known, worker._saved = self._known, self._saved
-        worker._entries, worker._saving = self._entries, self._saving
-        worker._own_cores = self._cores.get()
+    def _grade(self, student: str, digest: str) -> None:
+        share = self._cores.get()
         try:
-            worker._grade(student, digest)
-            self.log.info("Graded %s", student)
+            submission = self.read(student)
+            self.begin({student: submission}, {student: digest})
+            self.book([Result(submission, digest, self._room.grade(submission, share))])
         except Exception as error:
             self._fail(student, digest, error)
         finally:
-            self._cores.put(worker._own_cores)
-        shutil.rmtree(Path(self._output_directory, student), ignore_errors=True)
+            self._cores.put(share)
 
-    def convert_single_notebook(self, notebook_filename: str) -> None:
-        """Nbgrader's two passes: mend the submission, then execute it.
+    # ---------------------------------------------------------------- what a grader gets
 
-        Without nbgrader's variable NBGRADER_EXECUTION: a student's code shall not see that it is
-        graded, and the environment belongs to all submissions that are graded at the same time.
+    def pack(self, tier: str = "") -> Assignment:
+        """What is needed to grade any submission, wherever that is done."""
+        name, course = self.coursedir.assignment_id, self.coursedir
+        source = Path(course.format_path(course.source_directory, ".", name))
+        theirs = {source / excluded for excluded in self.exclude_overwriting.get(name, [])}
+        execute = Execute(parent=self)
+        secret = execute.secret_file
+        limits = sandbox.Limits(**{**execute.limits.get("*", {}), **execute.limits.get(name, {})})
+        self._tier = tier or os.environ.get("COURSE_TIER", "cpu")
+        self._released = self._read_files(source, theirs, follow_links=True)
+        return Assignment(
+            name,
+            self.config.copy(),
+            cells_of(course.db_url, course.course_id, name),
+            self._released,
+            Path(secret).read_text(encoding="utf-8") if secret else "",
+            self._tier,
+            limits.notebook_seconds + limits.cell_seconds + PATIENCE,
+        )
+
+    def read(self, student: str) -> Submission:
+        """What a student handed in: the assignment's notebooks, and files that lie beside them."""
+        folder = Path(self._format_source(self.coursedir.assignment_id, student))
+        handed_in = sorted(folder.glob(f"{self.coursedir.notebook_id}.ipynb"))
+        notebooks = {path.name: _content(path) for path in handed_in if path.name in self._known}
+        return Submission(student, notebooks, self._read_files(folder), _timestamp(folder))
+
+    def begin(self, submissions: dict[str, Submission], digests: dict[str, str]) -> None:
+        """What comes before grading."""
+        with self._booking:
+            journal.append(self._journal, journal.GRADING, digests)
+            for submission in submissions.values():
+                self.notebooks = list(submission.notebooks)
+                self.run_pre_convert_hook()
+
+    def _read_files(
+        self, folder: Path, leave_out: Collection[Path] = (), follow_links: bool = False
+    ) -> dict[str, bytes]:
+        files = {}
+        for path in map(Path, find_all_files(str(folder), [*self.coursedir.ignore, "*.ipynb"])):
+            if not path.is_file() or (path.is_symlink() and not follow_links):
+                self.log.warning("Left out, because it is no regular file: %s", path)
+            elif path.stat().st_size > MAX_BYTES:
+                self.log.warning("Left out, because it is too large: %s", path)
+            elif path not in leave_out:
+                files[str(path.relative_to(folder))] = path.read_bytes()
+        return files
+
+    # ---------------------------------------------------------------- what becomes of it
+
+    def book(self, results: list[Result]) -> None:
+        """Save graded submissions: their scores in one transaction, each one's files by a renaming.
+
+        A submission that was graded in part stays pending.
         """
-        paths = Path(notebook_filename), Path(self._work, Path(notebook_filename).name)
-        for self._sanitizing, path in zip((True, False), paths, strict=True):
-            self._init_preprocessors()
-            super(nbgrader.converters.Autograde, self).convert_single_notebook(str(path))
-        self._sanitizing = True
-
-    def init_single_notebook_resources(self, notebook_filename: str) -> dict:
-        """nbgrader's resources, and the cores that the notebook's kernel is to use."""
-        resources = super().init_single_notebook_resources(notebook_filename)
-        return {**resources, "autograder": {"cores": self._own_cores}}
-
-    def _grade(self, student: str, digest: str) -> None:
-        assignment = self.coursedir.assignment_id
-        whole = self.coursedir.notebook_id == "*" or self._is_graded(student, digest)
-        journal.append(self._journal, journal.GRADING, {student: digest})
-        submitted = Path(self._format_source(assignment, student))
-        handed_in = submitted.glob(f"{self.coursedir.notebook_id}.ipynb")
-        self.notebooks = sorted(str(path) for path in handed_in if path.name in self._known)
-        timestamp = _timestamp(submitted)
-        self._work = self._format_dest(assignment, student)
-        self.run_pre_convert_hook()
-        self.init_assignment(assignment, student)
-        for notebook in self.notebooks:
-            self.convert_single_notebook(notebook)
         start = time.monotonic()
-        self.set_permissions(assignment, student)
-        self._save(student, timestamp)
-        self._move_into_place(student)
-        self.log.info("%s: saving %.2f s", submitted, time.monotonic() - start)
-        state = journal.GRADED if whole else journal.PENDING
-        journal.append(self._journal, state, {student: digest})
-        self.run_post_convert_hook()
+        with self._booking:
+            for result in results:
+                self._lay_out(result)
+            self._save_all(results)
+            states = {journal.GRADED: {}, journal.PENDING: {}}
+            for result in results:
+                state = journal.GRADED if self._is_complete(result) else journal.PENDING
+                self._move_into_place(result.student)
+                states[state][result.student] = result.digest
+            for state, digests in states.items():
+                if digests:
+                    journal.append(self._journal, state, digests, tier=self._tier)
+            self.log.info("%d submissions: saving %.2f s", len(results), time.monotonic() - start)
+            for result in results:
+                self.log.info("Graded %s", result.student)
+                self.notebooks = list(result.graded.notebooks)
+                self.run_post_convert_hook()
 
-    def init_assignment(self, assignment_id: str, student_id: str) -> None:
-        """Gather the submission's and the assignment's files; the gradebook is not touched."""
-        work = Path(self._format_dest(assignment_id, student_id))
-        done = self._destination(student_id)
+    def _is_complete(self, result: Result) -> bool:
+        others = self.coursedir.notebook_id == "*" or self._is_graded(result.student, result.digest)
+        return result.complete and others
+
+    def _lay_out(self, result: Result) -> None:
+        """Make the folder of a graded submission: its files and the graded notebooks."""
+        student, notebooks = result.student, result.graded.notebooks
+        work, done = self._work(student), self._destination(student)
+        shutil.rmtree(work, ignore_errors=True)  # of an attempt that failed
         if self.coursedir.notebook_id != "*" and done.exists():  # the other notebooks stay
             shutil.copytree(done, work)
-            for notebook in self.notebooks:
-                (work / Path(notebook).name).unlink(missing_ok=True)
-        work.mkdir(parents=True, exist_ok=True)
-        self._copy_files(Path(self._format_source(assignment_id, student_id)), work)
-        source = Path(
-            self.coursedir.format_path(self.coursedir.source_directory, ".", assignment_id)
+            for name in notebooks:
+                (work / name).unlink(missing_ok=True)
+        write_files(work, result.submission.files | self._released)
+        write_files(work, notebooks)
+        self.set_permissions(self.coursedir.assignment_id, student)
+
+    def _work(self, student: str) -> Path:
+        return Path(self._format_dest(self.coursedir.assignment_id, student))
+
+    def _save_all(self, results: list[Result]) -> None:
+        with scoring.transaction(self._gradebook) as session:
+            for result in results:
+                self._save(result)
+                session.flush()
+
+    def _save(self, result: Result) -> None:
+        student, notebooks, gradebook = result.student, result.graded.notebooks, self._gradebook
+        if self.create_student:
+            gradebook.update_or_create_student(student)
+        times = {"timestamp": result.submission.timestamp} if result.submission.timestamp else {}
+        submission = gradebook.update_or_create_submission(
+            self.coursedir.assignment_id, student, **times
         )
-        theirs = {source / name for name in self.exclude_overwriting.get(assignment_id, [])}
-        self._copy_files(source, work, theirs, follow_links=True)
-
-    def _copy_files(
-        self, source: Path, work: Path, leave_out: Collection[Path] = (), follow_links: bool = False
-    ) -> None:
-        for file in map(Path, find_all_files(str(source), [*self.coursedir.ignore, "*.ipynb"])):
-            if not file.is_file() or (file.is_symlink() and not follow_links):
-                self.log.warning("Left out, because it is no regular file: %s", file)
-            elif file not in leave_out:
-                target = work / file.relative_to(source)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if target.exists():
-                    remove(str(target))
-                shutil.copy(file, target)
-
-    def _save(self, student: str, timestamp: str) -> None:
-        work = Path(self._format_dest(self.coursedir.assignment_id, student))
-        converted = {Path(notebook).stem for notebook in self.notebooks}
-        course = self.coursedir.db_url, self.coursedir.course_id
-        with self._saving, scoring.transaction(*course) as gradebook:
-            if self.create_student:
-                gradebook.update_or_create_student(student)
-            times = {"timestamp": timestamp} if timestamp else {}
-            submission = gradebook.update_or_create_submission(
-                self.coursedir.assignment_id, student, **times
-            )
-            for notebook in submission.notebooks:
-                path = work / f"{notebook.name}.ipynb"
-                if notebook.name in converted:
-                    scoring.save(notebook, nbformat.read(path, as_version=4))
-                elif not path.exists():
-                    self.log.warning("No submitted file: %s of %s", path.name, student)
-                    scoring.save(notebook, None)
-            gradebook.db.commit()  # not to the disk yet: a penalty depends on the new scores
+        for notebook in submission.notebooks:
+            name = f"{notebook.name}.ipynb"
+            if name in notebooks:
+                scoring.save(notebook, nbformat.reads(notebooks[name].decode(), as_version=4))
+            elif not (self._work(student) / name).exists():
+                self.log.warning("No submitted file: %s of %s", name, student)
+                scoring.save(notebook, None)
+            notebook.late_submission_penalty = None
+        if submission.total_seconds_late > 0:
+            gradebook.db.flush()
+            gradebook.db.expire_all()  # a penalty depends on the new scores
             self._assign_penalties(submission)
 
     def _assign_penalties(self, submission: SubmittedAssignment) -> None:
@@ -279,16 +340,13 @@ class Autograde(nbgrader.converters.Autograde):
         late.init_plugin()
         seconds, student = submission.total_seconds_late, submission.student.id
         for notebook in submission.notebooks:
-            notebook.late_submission_penalty = None
-            if seconds > 0:
-                penalty = late.plugin_inst.late_submission_penalty(student, notebook.score, seconds)
-                if penalty is not None:
-                    penalty = late._check_late_penalty(notebook, penalty)
-                notebook.late_submission_penalty = penalty
+            penalty = late.plugin_inst.late_submission_penalty(student, notebook.score, seconds)
+            if penalty is not None:
+                penalty = late._check_late_penalty(notebook, penalty)
+            notebook.late_submission_penalty = penalty
 
     def _move_into_place(self, student: str) -> None:
-        work = Path(self._format_dest(self.coursedir.assignment_id, student))
-        destination = self._destination(student)
+        work, destination = self._work(student), self._destination(student)
         destination.parent.mkdir(parents=True, exist_ok=True)
         if destination.exists():
             destination.rename(f"{work}.replaced")
@@ -306,7 +364,7 @@ class Autograde(nbgrader.converters.Autograde):
         self._failures[student] = reason
         self.log.error("%s could not be graded: %s", student, reason)
         with suppress(OSError):  # on a full disk; an unfinished submission is graded again anyway
-            journal.append(self._journal, journal.FAILED, {student: digest}, reason)
+            journal.append(self._journal, journal.FAILED, {student: digest}, reason=reason)
 
     def _trace(self) -> None:
         """Keep the traceback of the exception being handled, for whoever looks into it."""
@@ -314,37 +372,10 @@ class Autograde(nbgrader.converters.Autograde):
             file.write(traceback.format_exc() + "\n")
 
 
-def available_cores() -> list[int]:
-    """The processor cores that this process may use; none where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-
-
-def shares(cores: list[int], jobs: int) -> list[list[int]]:
-    """The cores of each of `jobs` submissions that are graded at the same time.
-
-    Two frameworks that both start a thread per core make each other wait: measured, two trainings
-    side by side take a quarter longer than with a core each.
-    """
-    if jobs > len(cores):
-        return [[] for _ in range(jobs)]
-    return [cores[job::jobs] for job in range(jobs)]
-
-
-def explain(error: Exception) -> str:
-    """An exception in one sentence, with what to do about it where that is known."""
-    text = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    if isinstance(error, RefusedError):
-        return text
-    full = "disk is full" in text or "No space left on device" in text
-    if full or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full: make room and run the command again."
-    if "readonly database" in text:
-        return "The gradebook is read-only: make its file and folder writable and run again."
-    if "database is locked" in text:
-        return "The gradebook is locked by another program: end that program and run again."
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename} cannot be used: {error.strerror}."
-    return f"{type(error).__name__}: {text}"
+def _content(path: Path) -> bytes | int:
+    """A notebook's bytes; its size where it is too large to be read."""
+    size = path.stat().st_size
+    return size if size > MAX_BYTES else path.read_bytes()
 
 
 def _timestamp(folder: Path) -> str:

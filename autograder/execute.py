@@ -86,6 +86,7 @@ class Execute(NbGraderPreprocessor):
             run.execute()
         finally:
             run.close()
+        resources.setdefault("autograder", {})["seconds"] = run.seconds
         return nb, resources
 
     def _unreadable(self, nb: NotebookNode) -> bool:

@@ -6,6 +6,7 @@ run out and tells the next one what the last one may have left behind.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -20,12 +21,30 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from autograder import sandbox
+from autograder.parcel import NotGradedError
 
 PENDING, GRADING, GRADED, FAILED = "pending", "grading", "graded", "failed"
 
 
 class RefusedError(Exception):
     """The run, or one submission, cannot be graded; the message says why and what to do."""
+
+
+def explain(error: Exception) -> str:
+    """An exception in one sentence, with what to do about it where that is known."""
+    text = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    if isinstance(error, RefusedError | NotGradedError):
+        return text
+    full = "disk is full" in text or "No space left on device" in text
+    if full or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full: make room and run the command again."
+    if "readonly database" in text:
+        return "The gradebook is read-only: make its file and folder writable and run again."
+    if "database is locked" in text:
+        return "The gradebook is locked by another program: end that program and run again."
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be used: {error.strerror}."
+    return f"{type(error).__name__}: {text}"
 
 
 def place(autograded: Path, assignment: str) -> Path:
@@ -45,13 +64,16 @@ def read(path: Path) -> dict[str, dict[str, str]]:
     return entries
 
 
-def append(path: Path, state: str, digests: dict[str, str], reason: str = "") -> None:
-    """Write one line per student of `digests` and wait until the disk has them."""
+def append(path: Path, state: str, digests: dict[str, str], **further: str) -> None:
+    """Write one line per student of `digests` and wait until the disk has them.
+
+    `further`: what else the lines are to hold (reason, tier).
+    """
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     lines = b""
     for student, digest in digests.items():
         entry = {"time": now, "student": student, "state": state, "digest": digest}
-        lines += json.dumps(entry | ({"reason": reason} if reason else {})).encode() + b"\n"
+        lines += json.dumps(entry | further).encode() + b"\n"
     with open(path, "ab+") as file:
         file.write(b"\n" * _ends_in_half_a_line(file) + lines)
         file.flush()
@@ -106,7 +128,7 @@ def only_run(path: Path, log: Logger) -> Iterator[None]:
         file.seek(0)
         rooms = [Path(line) for line in file.read().splitlines()] if _lock(file, log) else []
         for room in rooms:
-            _remove_room(room)
+            remove_room(room)
         before = tempfile.tempdir
         rooms.append(Path(tempfile.gettempdir(), f"grading-{secrets.token_hex(4)}"))
         file.write(f"{rooms[-1]}\n")
@@ -118,7 +140,7 @@ def only_run(path: Path, log: Logger) -> Iterator[None]:
         finally:
             tempfile.tempdir = before
             for room in rooms:  # the old ones too: a kernel may outlive its run for a second
-                _remove_room(room)
+                remove_room(room)
             file.truncate(0)
 
 
@@ -139,7 +161,8 @@ def _lock(file: TextIO, log: Logger) -> bool:
     return True
 
 
-def _remove_room(room: Path) -> None:
+def remove_room(room: Path) -> None:
+    """Delete a folder for temporary files of a run; anything else is left alone."""
     ours = room.name.startswith("grading-") and room.is_dir() and not room.is_symlink()
     if ours and (os.name != "posix" or room.stat().st_uid == os.getuid()):
         sandbox.remove_folder(str(room))

@@ -61,14 +61,20 @@ class Row:
 def rows(gradebook: Gradebook, assignment: str, submitted: Path, autograded: Path) -> list[Row]:
     """One row per student who has handed something in, in alphabetical order."""
     students = sorted(path.parent.name for path in submitted.glob(f"*/{assignment}"))
-    return [_row(gradebook, assignment, name, submitted, autograded) for name in students]
+    entries = journal.read(journal.place(autograded, assignment))
+    folders = submitted, autograded
+    return [_row(gradebook, assignment, name, entries.get(name, {}), *folders) for name in students]
 
 
 def _row(
-    gradebook: Gradebook, assignment: str, student: str, submitted: Path, autograded: Path
+    gradebook: Gradebook,
+    assignment: str,
+    student: str,
+    entry: dict[str, str],
+    submitted: Path,
+    autograded: Path,
 ) -> Row:
     row = Row(student)
-    entry = journal.read(journal.place(autograded, assignment)).get(student, {})
     if entry.get("state") == journal.FAILED:
         row.notes.append(entry["reason"])
     with suppress(MissingEntry):  # never graded

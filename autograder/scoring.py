@@ -122,27 +122,34 @@ def _lacking(engine: Engine) -> str:
     return ""
 
 
+def open_gradebook(db_url: str, course_id: str) -> Gradebook:
+    """The gradebook for `transaction`; it stays open from one to the next."""
+    return Gradebook(_patient(db_url), course_id)
+
+
 @contextmanager
-def transaction(db_url: str, course_id: str) -> Iterator[Gradebook]:
-    """A gradebook whose changes are saved all together at the end, or not at all.
+def transaction(gradebook: Gradebook) -> Iterator[scoped_session]:
+    """Changes to the gradebook are saved all together at the end, or not at all.
 
-    nbgrader's own methods commit at every step; here that only makes the step's changes visible.
+    nbgrader's own methods commit at every step; here that only passes the step's changes on.
     """
-    with Gradebook(_patient(db_url), course_id) as gradebook:
-        session = gradebook.db
-        commit = session.commit
+    session = gradebook.db
+    commit = session.commit
 
-        def show() -> None:
-            try:
-                session.flush()
-            except StatementError as error:  # for which nbgrader would print a traceback
-                raise RuntimeError(str(error.orig)) from error
-            session.expire_all()
+    def pass_on() -> None:
+        try:
+            session.flush()
+        except StatementError as error:  # for which nbgrader would print a traceback
+            raise RuntimeError(str(error.orig)) from error
 
-        session.commit = show
+    session.commit = pass_on
+    try:
         _begin(session)
-        yield gradebook
+        yield session
         commit()
+    finally:
+        del session.commit
+        session.remove()  # rolls back what was not saved, and forgets what was read
 
 
 def _begin(connection: Connection | scoped_session) -> None:

@@ -145,3 +145,16 @@ def make_course(folder: Path, notebooks: tuple[str, ...] = ("one", "two")) -> Co
 def tiny_course_factory(tmp_path_factory):
     """Makes a released course in a folder of its own."""
     return lambda: make_course(tmp_path_factory.mktemp("course"))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 3 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -15,7 +15,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
@@ -152,12 +151,16 @@ def rows(course, query):
 
 
 def without_noise(path):
+    if path.suffix != ".ipynb":
+        return path.read_bytes()
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.pop("id", None)
         cell.metadata.pop("execution", None)  # times
         for output in cell.get("outputs", []):
             output.pop("traceback", None)  # names of temporary files
+            if output.get("ename") == "KernelLost":  # before or after it told the cell's number
+                cell["execution_count"] = None
     return notebook
 
 
@@ -277,7 +280,7 @@ def test_journal_survives_half_a_line(tmp_path):
     with open(path, "a") as file:
         file.write('{"student": "a", "state": "gra')
     assert journal.read(path)["a"]["state"] == "graded"
-    journal.append(path, journal.FAILED, {"a": "2", "b": "3"}, "why")
+    journal.append(path, journal.FAILED, {"a": "2", "b": "3"}, reason="why")
     assert {name: entry["reason"] for name, entry in journal.read(path).items()} == {
         "a": "why",
         "b": "why",
@@ -288,27 +291,27 @@ def test_journal_survives_half_a_line(tmp_path):
 
 
 def no_room_for(name):
-    write = converter.Autograde.write_single_notebook
+    lay_out = converter.Autograde._lay_out
 
-    def full(self, output, resources):
-        if resources["nbgrader"]["student"] == name:
+    def full(self, result):
+        if result.student == name:
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(self, output, resources)
+        lay_out(self, result)
 
-    converter.Autograde.write_single_notebook = full
+    converter.Autograde._lay_out = full
 
 
 def locked_for(name, path):
     scoring.PATIENCE = 0.1
-    save = converter.Autograde._save
+    save = converter.Autograde._save_all
 
-    def locked(self, student, timestamp):
+    def locked(self, results):
         with closing(sqlite3.connect(path)) as other:
-            if student == name:
+            if results[0].student == name:
                 other.execute("begin exclusive")
-            save(self, student, timestamp)
+            save(self, results)
 
-    converter.Autograde._save = locked
+    converter.Autograde._save_all = locked
 
 
 def replaced_by_link(path):
@@ -371,19 +374,6 @@ def test_a_failed_regrade_keeps_the_grades(course):
 
 
 # ------------------------------------------------------------------ nothing can be graded
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A folder on a disk of 3 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_full_disk(original, undisturbed, small_disk):

@@ -1,4 +1,4 @@
-"""README.md says what the results files say, and what it links to exists."""
+"""README.md says what the results files say, and what it and the guides link to exists."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
+import pytest
+
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "CONTRIBUTING.md", "exercises/README.md", "autograder/README.md"]
+PAGES += ["autograder/SECURITY.md", "data/README.md"]
 
 
 def test_tables_come_from_the_results_files():
@@ -17,9 +22,35 @@ def test_tables_come_from_the_results_files():
     assert process.returncode == 0, process.stdout + process.stderr
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (REPOSITORY / target).exists(), target
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    path = REPOSITORY / page
+    text = path.read_text(encoding="utf-8")
+    for target, heading in re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]*))?\)", text):
+        linked = path.parent / target if target else path
+        assert linked.exists(), target
+        assert not heading or heading in headings(linked), f"{target}#{heading}"
+
+
+def headings(page):
+    """The names under which GitHub links to the headings of a page."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+def test_every_exercise_is_listed_with_its_points():
+    section = README.partition("\n## The exercises\n")[2].partition("\n## ")[0]
+    listed = {}
+    for row in section.split("\n"):
+        found = re.findall(r"\(exercises/(\w+)/(\w+)\.ipynb\)", row)
+        points = row.rstrip(" |").rpartition("|")[2].split("+") if found else []
+        listed |= {place: float(number) for place, number in zip(found, points, strict=True)}
+    expected = {}
+    for path in (REPOSITORY / "solutions").glob("*/*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in cells)
+        expected[path.parent.name, path.stem] = points
+    assert listed == expected
 
 
 def test_make_targets_exist():

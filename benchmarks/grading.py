@@ -1,0 +1,162 @@
+"""A class of 120 submissions under stock nbgrader and under ours, on the same two cores.
+
+python benchmarks/grading.py [--submissions N]    # writes benchmarks/results/grading.json
+
+The sample class and the attackers that stock nbgrader survives, again and again under other names;
+one notebook each, PyTorch and Keras in turn. Four runs one after the other: stock `nbgrader
+autograde`, our `nbgrader autograde` with one job, `autograder grade` with one worker and with two.
+The grades of our three must be equal to the byte. Needs two cores that nobody else uses; at 10 to
+15 seconds per notebook it takes more than an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import overhead
+
+from autograder import attacks, classroom, report, sample_class
+
+ASSIGNMENT = "cnn_lstm"
+RESULTS = Path(__file__).parent / "results" / "grading.json"
+NOTEBOOKS = ("pytorch", "keras")
+MACHINES, CORES = (1, 4, 16), 2
+CLASSES = (1_000, 10_000)
+ASSUMPTIONS = [
+    "every machine has two cores like those measured, and grades one submission per core",
+    "submissions like these, one notebook each; a cluster's start is not counted",
+    "the coordinator books results as fast as in booking.json, and is never what is waited for",
+    "efficiency of many machines as measured from one worker to two",
+]
+
+
+def hand_in(folder: Path, submissions: int) -> None:
+    """Write the class into the folder of submissions."""
+    members = classroom.members(ASSIGNMENT)
+    members += [a for a in classroom.attackers(ASSIGNMENT) if not a.harmful]
+    people = itertools.product(itertools.count(), NOTEBOOKS, members)
+    fitting = (
+        (number, notebook, member)
+        for number, notebook, member in people
+        if not isinstance(member, classroom.Attacker) or notebook in member.notebooks
+    )
+    for number, notebook, member in itertools.islice(fitting, submissions):
+        place = folder / "submitted" / f"{member.name}_{notebook}_{number}" / ASSIGNMENT
+        place.mkdir(parents=True)
+        source = sample_class._source(ASSIGNMENT, notebook)
+        released = nbformat.read(folder / "release" / ASSIGNMENT / f"{notebook}.ipynb", 4)
+        text = member.submission(notebook, source, released)
+        nbformat.write(text, place / f"{notebook}.ipynb")
+        if isinstance(member, classroom.Attacker):
+            member.hand_in_files(place)
+
+
+def prepare(folder: Path, ours: bool, submissions: int) -> None:
+    """A course folder with the assignment released and the class handed in."""
+    (folder / "tmp").mkdir(parents=True)
+    shutil.copytree(attacks.SOURCES[ASSIGNMENT], folder / "source" / ASSIGNMENT)
+    attacks._nbgrader(folder, attacks.Grader("", ours), "generate_assignment", ASSIGNMENT)
+    hand_in(folder, submissions)
+
+
+def grade(folder: Path, command: list[str], ours: bool) -> float:
+    """Seconds that a command takes for the class."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "COURSE_GRADING": str(folder), "TMPDIR": str(folder / "tmp")}
+    options = [
+        f"--CourseDirectory.{part}_directory={folder / part}" for part in ("source", "release")
+    ]
+    options += [] if ours else [f"--CourseDirectory.root={folder}"]
+    start = time.monotonic()
+    with (folder / "nbgrader.log").open("a") as log:
+        subprocess.run(
+            [sys.executable, "-m", *command, *options],
+            cwd=attacks.REPOSITORY if ours else folder,
+            env=environment | {"PATH": path},
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    return time.monotonic() - start
+
+
+def grades(folder: Path) -> str:
+    """The table of grades as text."""
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+        where = folder / "submitted", folder / "autograded"
+        return report.to_csv(ASSIGNMENT, report.rows(gradebook, ASSIGNMENT, *where))
+
+
+def cost_model(per_core: float, efficiency: float) -> dict:
+    """Hours for a class on so many machines, from seconds per submission on one core."""
+    hours = {}
+    for students, machines in itertools.product(CLASSES, MACHINES):
+        seconds = students * per_core / (machines * CORES * efficiency)
+        hours[f"{students} on {machines}"] = round(seconds / 3600, 2)
+    return {"hours": hours, "assumptions": ASSUMPTIONS}
+
+
+RUNS = {
+    "stock": ["nbgrader", "autograde", ASSIGNMENT, f"--Execute.timeout={overhead.CELL_SECONDS}"],
+    "serial": ["nbgrader", "autograde", ASSIGNMENT, "--Autograde.jobs=1"],
+    "one worker": ["autograder", "grade", ASSIGNMENT, "--jobs=1"],
+    "two workers": ["autograder", "grade", ASSIGNMENT, "--jobs=2"],
+}
+
+
+def measure(folder: Path, submissions: int) -> dict:
+    """All runs, one after the other."""
+    seconds, tables, reports = {}, {}, {}
+    for name, command in RUNS.items():
+        ours, place = name != "stock", folder / name.replace(" ", "-")
+        prepare(place, ours, submissions)
+        seconds[name] = round(grade(place, command, ours), 1)
+        if ours:
+            tables[name] = grades(place)
+        path = place / "reports" / f"{ASSIGNMENT}.json"
+        reports[name] = json.loads(path.read_text()) if path.exists() else {}
+    one, two = seconds["one worker"], seconds["two workers"]
+    return {
+        "command": "python benchmarks/grading.py",
+        "submissions": submissions,
+        "seconds": seconds,
+        "times_stock": round(seconds["stock"] / two, 2),
+        "two_workers_to_one": round(one / two, 2),
+        "equal_grades": len(set(tables.values())) == 1,
+        "stages": {name: reports[name].get("stages") for name in ("one worker", "two workers")},
+        "mib_per_worker": math.ceil(reports["two workers"].get("memory", 0) / 2**20),
+        "cost_model": cost_model(one / submissions, one / two / 2),
+        "otter-grader": "not measured: `otter grade` needs Docker, which is not here, and without "
+        "containers `otter run` grades one submission per call, in the grader's own environment",
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and write the results; 0 if they are as wanted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--submissions", type=int, default=120)
+    submissions = parser.parse_args(arguments).submissions
+    with tempfile.TemporaryDirectory(prefix="grad-") as folder:
+        found = measure(Path(folder), submissions)
+    if submissions >= 100:
+        report.write_atomically(RESULTS, json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+    good = found["equal_grades"] and found["two_workers_to_one"] >= 1.8
+    return int(not good or found["times_stock"] < 4)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
