@@ -194,7 +194,7 @@ class Coordinator(converter.Autograde):
     def _local(self, assignment: Assignment):
         self._require_gpus(assignment, cluster.gpus_here())
         jobs = min(self._workers(), len(self._waiting))
-        print(f"Starting {jobs} workers on this machine …", flush=True)
+        print(f"Starting {jobs} worker{'s' * (jobs > 1)} on this machine …", flush=True)
         return cluster.local(jobs, cluster.gpus_here() if assignment.gpu_cells else 0)
 
     def _reach(self, assignment: Assignment) -> cluster.Run:
