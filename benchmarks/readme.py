@@ -21,7 +21,7 @@ import lectures
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
 README = REPOSITORY / "README.md"
-CUT = 3080, 3720  # rows of the page that README shows
+CUT = 3090, 3720  # rows of the page that README shows
 
 
 def load(name: str) -> dict:
@@ -123,6 +123,63 @@ def attacks() -> str:
         rows.append([title, str(len(run)), str(cheated)])
     header = ["grader", "attackers graded", "got points that they had not earned"]
     return table(header, rows)
+
+
+def recipes() -> str:
+    """Seconds to the accuracy that a source printed, by its recipe and by ours."""
+    rows = []
+    for name, found in load("recipes").items():
+        if isinstance(found, str):  # the command
+            continue
+        source, ours = found["source"], found["ours"]
+        per_epoch = [f"{run['seconds_per_epoch']:.0f} s" for run in (source, ours)]
+        rows.append([found["lecture"], name, *per_epoch, found["printed"] or "none"])
+        rows[-1] += [_until(run, found["printed"]) for run in (source, ours)]
+        factor = found.get("times_faster")
+        at_least = "≥ " if factor and source["seconds_to_printed"] is None else ""
+        rows[-1].append(f"{at_least}{factor:.1f}" if factor else "–")
+    header = ["lecture", "network", "epoch, source", "epoch, here", "source printed"]
+    header += ["seconds to it, source", "seconds to it, here", "times faster"]
+    return table(header, [[str(cell) for cell in row] for row in rows])
+
+
+def _until(run: dict, printed: float | None) -> str:
+    if printed is None:
+        return "–"
+    if run["seconds_to_printed"] is None:
+        return f"not in {run['seconds']:.0f} s"
+    return f"{run['seconds_to_printed']:.0f} s"
+
+
+def grading() -> str:
+    """A class under stock nbgrader and under ours."""
+    found = load("grading")
+    titles = {
+        "stock": "stock `nbgrader autograde`",
+        "serial": "`nbgrader autograde`, one job",
+        "one worker": "`autograder grade`, one worker",
+        "two workers": "`autograder grade`, two workers",
+    }
+    rows = []
+    for name, seconds in found["seconds"].items():
+        per_hour = 3600 * found["submissions"] / seconds
+        rows.append([titles[name], f"{seconds / 60:.1f} min", f"{per_hour:.0f}"])
+    header = [f"{found['submissions']} submissions on 2 cores", "time", "submissions per hour"]
+    return table(header, rows)
+
+
+def booking() -> str:
+    """What the coordinator itself can do."""
+    found = load("booking")
+    rows = [
+        ["submissions booked per second, before and after a kill in the middle",
+         " and ".join(f"{rate:.0f}" for rate in found["per_second"])],
+        ["booked before the kill, in all, twice",
+         f"{found['killed_after']:,}, {found['booked']:,}, {found['twice']}"],
+        ["memory of the coordinator, half-way and at the end",
+         " and ".join(f"{found['coordinator_mib'][place]} MiB" for place in (10, -1))],
+    ]  # fmt: skip
+    return table([f"a class of {found['students']:,}", ""], rows)
 
 
 def grade() -> str:
