@@ -22,11 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "grade-class":
             command.add_argument("--student", nargs="+", help="only these of the class")
         if name == "calibrate":
-            command.add_argument("--corpus", default="longmemory", choices=["longmemory", "imdb"])
+            command.add_argument("--corpus", default="longmemory", choices=[*calibrate.CELLS])
     commands.add_parser("attacks", help="run the attackers against three graders and compare")
     command = commands.add_parser("mutants", help="make small mistakes; do the tests notice them?")
     command.add_argument("assignment", nargs="+")
     command.add_argument("--limit", type=int, default=mutants.LIMIT, help="for each notebook")
+    command.add_argument("--cell", nargs="+", help="run only the mutants of these cells again")
     command = commands.add_parser("grade", help="grade what a class has handed in, on many workers")
     grade.add_options(command)
     options, further = parser.parse_known_args(arguments)
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "grade-class":
             return sample_class.grade(options.assignment, students=options.student)
         if options.command == "mutants":
-            return mutants.run(options.assignment, options.limit)
+            return mutants.run(options.assignment, options.limit, options.cell)
         if options.command == "attacks":
             return attacks.run()
         return calibrate.run(options.assignment, options.corpus)

@@ -34,6 +34,7 @@ RESULTS = REPOSITORY / "benchmarks" / "results" / "mutants.json"
 LIMIT = 300  # mutants of one notebook, drawn at random where there are more
 SECONDS = 90  # for one mutant
 REQUIRED = 0.95
+KEYS = ("notebook", "cell", "before", "after")
 
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -56,8 +57,9 @@ FORGETTABLE = {
     "transpose", "permute", "squeeze", "unsqueeze", "flip", "reversed", "sorted", "lower", "strip",
     "copy", "clone", "round", "clip", "cumsum", "item", "asnumpy",
 }  # fmt: skip
-COMMUTATIVE = {"max", "min", "maximum", "minimum", "transpose"}
-DISPLAY = {"verbose", "desc", "leave", "strict"}  # arguments on which no result depends
+COMMUTATIVE = {"max", "min", "maximum", "minimum", "transpose", "swapaxes"}
+# Arguments on which no result depends: display, and sizes that a Gluon layer finds out by itself.
+IDLE = {"verbose", "desc", "leave", "strict", "encoding", "input_size", "in_units"}
 
 
 @dataclass(frozen=True)
@@ -72,54 +74,82 @@ class Mutant:
     source: str  # of the whole cell
 
 
-def run(assignments: list[str], limit: int = LIMIT) -> int:
+def run(assignments: list[str], limit: int = LIMIT, cells: list[str] | None = None) -> int:
     """Make and run the mutants of assignments, print what survives; 0 if enough are caught.
 
-    Every survivor needs a reason in `autograder/class/<assignment>/survivors.yaml`.
+    Every survivor needs a reason in `autograder/class/<assignment>/survivors.yaml`. With `cells`,
+    only mutants of these are run again, and take the place of what the last run said of them.
     """
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     good = True
     for assignment in assignments:
         reasons = _reasons(assignment)
         for path in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb")):
-            entry = _run_notebook(path, limit, reasons)
-            results[f"{assignment}/{path.stem}"] = entry
+            name = f"{assignment}/{path.stem}"
+            entry = _run_notebook(path, limit, reasons, cells, results.get(name))
+            results[name] = entry
             write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
             good &= entry["caught"] >= REQUIRED * entry["mutants"]
             good &= all(survivor["reason"] for survivor in entry["survivors"])
     return 0 if good else 1
 
 
-def _run_notebook(path: Path, limit: int, reasons: dict[tuple[str, ...], str]) -> dict:
+def _run_notebook(
+    path: Path,
+    limit: int,
+    reasons: dict[tuple[str, ...], str],
+    cells: list[str] | None = None,
+    before: dict | None = None,
+) -> dict:
     notebook = nbformat.read(path, as_version=4)
     mutants = list(mutants_of(path.stem, notebook))
     made = len(mutants)
     if made > limit:
         mutants = random.Random(0).sample(mutants, limit)
-    start = time.monotonic()
+    start, drawn, known = time.monotonic(), len(mutants), []
+    if cells:
+        if before is None or made > limit:
+            raise ValueError(f"{path}: run all mutants, then those of single cells again")
+        others = {_key(mutant) for mutant in mutants if mutant.cell not in cells}
+        known = [
+            {**survivor, "reason": reasons.get(_key(survivor), "")}
+            for survivor in before["survivors"]
+            if _key(survivor) in others
+        ]
+        mutants = [mutant for mutant in mutants if mutant.cell in cells]
     caught_by = _execute(path, notebook, mutants)
-    survivors = [
+    survivors = known + [
         {
             **{key: value for key, value in asdict(mutant).items() if key != "source"},
-            "reason": reasons.get((path.stem, mutant.cell, mutant.before, mutant.after), ""),
+            "reason": reasons.get(_key(mutant), ""),
         }
         for mutant, test in zip(mutants, caught_by, strict=True)
         if not test
     ]
-    caught = len(mutants) - len(survivors)
+    caught = drawn - len(survivors)
     print(
-        f"{path.parent.name}/{path.stem}: {caught} of {len(mutants)} caught "
-        f"({caught / len(mutants):.1%}), {made} possible, {time.monotonic() - start:.0f} s",
+        f"{path.parent.name}/{path.stem}: {caught} of {drawn} caught "
+        f"({caught / drawn:.1%}), {made} possible, {time.monotonic() - start:.0f} s",
         flush=True,
     )
     for survivor in survivors:
         print(f"  {survivor['cell']}: {survivor['kind']}: {survivor['before']}")
         print(f"    -> {survivor['after']}\n    {survivor['reason'] or 'NO REASON GIVEN'}")
-    return {"possible": made, "mutants": len(mutants), "caught": caught, "survivors": survivors}
+    return {"possible": made, "mutants": drawn, "caught": caught, "survivors": survivors}
+
+
+def _key(mutant: Mutant | dict) -> tuple[str, ...]:
+    """What tells one mutant from another, and finds its reason."""
+    fields = mutant if isinstance(mutant, dict) else asdict(mutant)
+    return tuple(fields[name] for name in KEYS)
 
 
 def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[str]:
-    """For each mutant the test that noticed it; empty where none did."""
+    """For each mutant the test that noticed it; empty where none did.
+
+    Before them the unchanged notebook is run: once as a whole, and once as for a mutant of each
+    cell, where the tests above are left out.
+    """
     spec = KernelSpecManager().get_kernel_spec(notebook.metadata.kernelspec.name)
     cells = [
         {
@@ -127,14 +157,14 @@ def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[
             "source": classroom.without_marks(cell.source),
             "points": cell.metadata.nbgrader.points if classroom.is_test(cell) else None,
         }
-        for cell in notebook.cells
+        for cell in _up_to_the_last_test(notebook)
         if cell.cell_type == "code"
     ]
-    task = {
-        "cells": cells,
-        "mutants": [{"cell": mutant.cell, "source": mutant.source} for mutant in mutants],
-        "seconds": SECONDS,
-    }
+    sources = {cell["id"]: cell["source"] for cell in cells}
+    unchanged = [{"cell": name, "source": sources[name]} for name in {m.cell: 0 for m in mutants}]
+    mutated = [{"cell": mutant.cell, "source": mutant.source} for mutant in mutants]
+    task = {"cells": cells, "mutants": unchanged + mutated, "seconds": SECONDS}
+    total = 1 + len(task["mutants"])
     command = [spec.argv[0], str(Path(__file__).with_name("mutant_runner.py"))]
     environment = {**os.environ, **spec.env, "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
@@ -147,21 +177,30 @@ def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[
     ) as process:
         process.stdin.write(json.dumps(task) + "\n")
         process.stdin.close()
-        lines = tqdm(process.stdout, total=len(mutants) + 1, desc=path.stem, leave=False)
-        answers = [json.loads(line) for line in lines]
-    if process.returncode or len(answers) != len(mutants) + 1:
+        lines = tqdm(process.stdout, total=total, desc=path.stem, leave=False)
+        answers = []
+        for line in lines:
+            answers.append(json.loads(line))
+            if answers[-1] and len(answers) <= 1 + len(unchanged):
+                process.kill()
+                raise RuntimeError(f"{path}: the unchanged solution fails {answers[-1]!r}")
+    if process.returncode or len(answers) != total:
         raise RuntimeError(f"{path}: the mutants could not be run")
-    if answers[0]:
-        raise RuntimeError(f"{path}: the unchanged solution fails the test {answers[0]!r}")
-    return answers[1:]
+    return answers[1 + len(unchanged) :]
 
 
 def mutants_of(name: str, notebook: NotebookNode) -> Iterator[Mutant]:
-    """Every change to the notebook's solution regions."""
-    for cell in notebook.cells:
+    """Every change to the notebook's solution regions above its last test."""
+    for cell in _up_to_the_last_test(notebook):
         if cell.cell_type == "code" and is_solution(cell):
             for kind, before, after, source in changed(cell.source):
                 yield Mutant(name, cell.id, kind, before, after, source)
+
+
+def _up_to_the_last_test(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells that a test can judge; figures and essays below are graded by hand."""
+    tests = [place for place, cell in enumerate(notebook.cells) if classroom.is_test(cell)]
+    return notebook.cells[: tests[-1] + 1] if tests else []
 
 
 def changed(source: str) -> Iterator[tuple[str, str, str, str]]:
@@ -240,7 +279,7 @@ def _changes_to_call(node: ast.Call) -> Iterator[tuple[str, Callable]]:
         swapped = lambda n: _set(n, args=[n.args[1], n.args[0], *n.args[2:]])  # noqa: E731
         yield "swapped arguments", swapped
     for place, keyword in enumerate(node.keywords):
-        if keyword.arg not in {None, *DISPLAY}:
+        if keyword.arg not in {None, *IDLE}:
             left = lambda n, k=place: _set(n, keywords=n.keywords[:k] + n.keywords[k + 1 :])  # noqa: E731
             yield "lost argument", left
 
@@ -277,7 +316,7 @@ def _statements(tree: ast.Module) -> dict[int, ast.stmt]:
             statement = node
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 return
-        if isinstance(node, ast.keyword) and node.arg in DISPLAY:
+        if isinstance(node, ast.keyword) and node.arg in IDLE:
             return
         if statement is not None and hasattr(node, "lineno"):
             found[id(node)] = statement
@@ -299,12 +338,11 @@ def _lines_of_solution(source: str) -> set[int]:
 
 
 def _is_setting(statement: ast.stmt, tree: ast.Module) -> bool:
-    """NAME = constant at the top of a cell: a choice, where others are right, too."""
-    return (
-        statement in tree.body
-        and isinstance(statement, ast.Assign)
-        and isinstance(statement.value, ast.Constant)
-    )
+    """NAME = constant (or several) at the top of a cell: a choice, where others are right, too."""
+    if statement not in tree.body or not isinstance(statement, ast.Assign):
+        return False
+    values = getattr(statement.value, "elts", [statement.value])
+    return all(isinstance(value, ast.Constant) for value in values)
 
 
 def _first_line(statement: ast.stmt) -> str:
@@ -314,5 +352,4 @@ def _first_line(statement: ast.stmt) -> str:
 def _reasons(assignment: str) -> dict[tuple[str, ...], str]:
     path = classroom.CLASSES / assignment / "survivors.yaml"
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
-    keys = ("notebook", "cell", "before", "after")
-    return {tuple(entry[key] for key in keys): entry["reason"] for entry in entries}
+    return {_key(entry): entry["reason"] for entry in entries}
