@@ -79,6 +79,8 @@ def _calibrate(path: Path, corpus: str) -> dict:
     notebook = nbformat.read(path, as_version=4)
     cells = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
     fit, model = CELLS[corpus]
+    if fit not in cells:
+        raise ValueError(f"{path}: expected a cell '{fit}' that trains {model!r}, found none")
     before = list(cells)[: list(cells).index(fit)]
     prepare = [cells[name] for name in before if name != "fit"]
     os.environ["COURSE_TIER"] = "gpu" if corpus == "imdb" else "cpu"

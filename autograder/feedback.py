@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Bool, Set
+from traitlets import Bool, List, Set
 
 
 class NotGradedYet(str):
@@ -52,6 +52,8 @@ class HideTests(NbGraderPreprocessor):
     show_hidden_tests = Bool(False, help="Show the source of hidden tests, as nbgrader does.").tag(
         config=True
     )
+    # nbconvert sets it for everything that makes HTML; nbgrader's preprocessors cannot be set so
+    display_data_priority = List().tag(config=True)
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: ResourcesDict, cell_index: int

@@ -7,6 +7,7 @@ other machines; so both give the same notebooks with the same records. Such a pr
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import pickle
@@ -105,7 +106,8 @@ class Room:
             graded.seconds[stage] = graded.seconds.get(stage, 0.0) + seconds
 
     def _converter(self, part: str) -> nbgrader.converters.Autograde:
-        config = self.config.copy()
+        config = copy.deepcopy(self.config)
+        config.Autograde.pop("jobs", None)  # of this course's Autograde, which nbgrader's lacks
         if part == parcel.GPU:
             config.Execute.gpu = True
         course = CourseDirectory(config=config, log=self.log)

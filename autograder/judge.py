@@ -137,6 +137,8 @@ def _builtin_error(error: StudentError) -> Exception:
 
 
 def _ask(client: BlockingKernelClient, request: str) -> str:
+    if time.monotonic() >= _deadline:  # do not queue one more request behind an endless loop
+        raise _no_answer()
     expressions = {"answer": _EXPRESSION.format(request=request)}
     options = {"silent": True, "store_history": False, "user_expressions": expressions}
     message_id = client.execute("", **options)
@@ -147,12 +149,16 @@ def _ask(client: BlockingKernelClient, request: str) -> str:
                 raise Empty
             reply = client.get_shell_msg(timeout=remaining)
         except Empty:
-            raise NoAnswerError(
-                f"the notebook gave no answer within {_limit:g} seconds; is there an endless "
-                "loop, or did the kernel stop?"
-            ) from None
+            raise _no_answer() from None
         if reply["parent_header"].get("msg_id") == message_id:
             return _text(reply["content"])
+
+
+def _no_answer() -> NoAnswerError:
+    return NoAnswerError(
+        f"the notebook gave no answer within {_limit:g} seconds; is there an endless loop, or "
+        "did the kernel stop?"
+    )
 
 
 def _text(content: dict) -> str:

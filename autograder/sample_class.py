@@ -104,8 +104,8 @@ class Commands:
         self.environment["PATH"] = path  # nbgrader looks for alembic there
 
     def __call__(self, title: str, *arguments: str, watch: int = 0) -> None:
-        """Run one command to its end; raises RuntimeError with the log's place if it fails."""
-        start = time.monotonic()
+        """Run one command to its end; RuntimeError with the reason if it fails."""
+        start, reason = time.monotonic(), ""
         command = [sys.executable, "-m", "nbgrader", *arguments, *self.options]
         options = {"cwd": REPOSITORY, "env": self.environment, "text": True}
         with (
@@ -120,8 +120,10 @@ class Commands:
                 if found := re.search(r"INFO\] Graded (\S+)$", line):
                     bar.update()
                     bar.set_postfix_str(found[1])
+                if found := re.search(r"ERROR\] (.+)$", line):
+                    reason = reason or f": {found[1]}"
         if process.returncode:
-            raise RuntimeError(f"nbgrader {arguments[0]} failed; the reason is in {self.log}")
+            raise RuntimeError(f"nbgrader {arguments[0]} failed{reason}\nThe log is {self.log}")
         print(f"{title:<10} {time.monotonic() - start:5.0f} s", flush=True)
 
 

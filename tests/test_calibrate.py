@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from autograder import calibrate, check
+from autograder import __main__, calibrate, check
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,21 @@ def test_committed_thresholds_follow_from_their_runs():
                 assert len(entry["accuracies"]) >= 10
                 assert entry["threshold"] == calibrate.threshold(entry["accuracies"])
                 assert min(entry["accuracies"]) >= entry["threshold"]
+
+
+def test_a_notebook_that_trains_nothing_is_refused():
+    with pytest.raises(ValueError, match="expected a cell 'fit' that trains 'model', found none"):
+        calibrate.run("text_pipeline")
+
+
+def test_every_corpus_with_a_threshold_can_be_asked_for(capsys):
+    corpora = {
+        corpus
+        for path in check.THRESHOLDS.glob("*.json")
+        for entry in json.loads(path.read_text()).values()
+        for corpus in entry
+    }
+    with pytest.raises(SystemExit):
+        __main__.main(["calibrate", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(corpus in shown for corpus in corpora), corpora

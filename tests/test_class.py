@@ -37,6 +37,7 @@ def test_class_gets_its_expected_scores(assignment, tmp_path, capsys):
     assert float(table["reference"]["score"]) == points_of_tests(assignment)
     assert {row["alerts"] for row in table.values()} == {""}  # nobody here is an attacker
     check_feedback_on_hidden_tests(assignment, tmp_path)
+    assert "not recognized by" not in (tmp_path / "nbgrader.log").read_text()
     for path in (tmp_path / "autograded" / "blank").rglob("*.ipynb"):
         errors = [
             output.ename
@@ -101,3 +102,8 @@ def test_an_unexpected_score_is_shown_and_counted():
     assert sample_class._mark(None, None) == "·"
     assert sample_class._mark(3.0, 0.0) == "!3 (0)"
     assert sample_class._mark(None, 4.0) == "!· (4)"
+
+
+def test_a_command_that_fails_says_why(tmp_path):
+    with pytest.raises(RuntimeError, match="autograde failed: Stopped: The gradebook is empty"):
+        sample_class.Commands(tmp_path)("autograde", "autograde", "text_pipeline")

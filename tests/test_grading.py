@@ -11,7 +11,7 @@ import re
 
 import nbformat
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_code_cell, new_output
 from nbgrader.api import Gradebook
 
 from autograder import feedback as feedback_pages
@@ -30,9 +30,8 @@ def course(tiny_course_factory):
         made = make(course, copy.deepcopy(good))
         if made is not None:
             course.hand_in(name, made)
-    course.log = course.nbgrader(
-        "autograde", "tiny", "--Execute.limits={'tiny': {'cell_seconds': 6}}", check=False
-    )
+    options = "--Execute.limits={'tiny': {'cell_seconds': 6}}", "--Autograde.jobs=2"
+    course.log = course.nbgrader("autograde", "tiny", *options, check=False)
     course.nbgrader("generate_feedback", "tiny")
     return course
 
@@ -70,6 +69,14 @@ def deleted_everything(course, good):
 
 def renamed(course, good):
     course.hand_in("renamed", good, "one (1)")
+
+
+def never_ends_in_parts(course, good):
+    good = course.answered(
+        "def square(x):\n    while x in (0, 0.5):\n        pass\n    return x * x"
+    )
+    good.cells.append(new_code_cell("print('still', 'here')", id="after"))
+    return good
 
 
 def huge(course, good):
@@ -118,6 +125,7 @@ STUDENTS = {
         "import os\ndef square(x):\n    os._exit(1) if x < 0 else None\n    return x * x"
     ),
     "never_ends": with_code("def square(x):\n    while x == 3:\n        pass\n    return x * x"),
+    "never_ends_in_parts": never_ends_in_parts,
     "cannot_be_interrupted": with_code(
         "def square(x):\n    while x == 3:\n        try:\n            while True:\n"
         "                pass\n        except KeyboardInterrupt:\n            pass\n"
@@ -155,6 +163,7 @@ SCORES = {
     "stops_at_once": {"integers": 0, "fractions": 0},
     **{f"{name}_hidden": {"integers": 0} for name in ("fails", "raises", "names", "stops")},
     "never_ends": {"integers": 0},
+    "never_ends_in_parts": {"fractions": 0},
     "cannot_be_interrupted": {"integers": 0},
     "deleted_everything": {"integers": 0, "fractions": 0},
     **{name: NONE for name in ("truncated", "empty_file", "text_file", "list", "binary")},
@@ -217,6 +226,15 @@ def records(course, name):
 )
 def test_reasons(course, name, reason):
     assert reason in records(course, name)["integers"]["note"]
+
+
+def test_the_kernel_comes_back_from_a_loop_in_a_part(course):
+    last = course.autograded("never_ends_in_parts").cells[-1]
+    assert [output.get("text") for output in last.outputs] == ["still here\n"]
+
+
+def test_no_option_is_called_unknown(course):
+    assert "not recognized" not in course.log
 
 
 def test_what_a_library_writes_is_kept_and_costs_nothing(course):
