@@ -72,10 +72,10 @@ SHADOWED = sys.stdlib_module_names | _words("""
 EVENTS = {
     "KernelLost": "the kernel stopped or could not be interrupted",
     "CellTimeoutError": "the cell ran longer than it may",
-    "NoAnswerError": "the kernel gave no answer to the judge",
     "SystemExit": "a cell ended with SystemExit",
 }
 PHRASES = {
+    "the notebook gave no answer within": "the kernel gave no answer to the judge",
     "the notebook's answer could not be read": "a malformed or too large answer to the judge",
     "bytes was left out": "far too much output",
     "a malformed message of type": "a malformed message to the grader",

@@ -181,8 +181,13 @@ def test_edited_metadata():
 def test_events():
     error = new_output("error", ename="KernelLost", evalue="dead", traceback=[])
     much = new_output("stream", text="[output beyond 5 bytes was left out]")
-    cells = [new_code_cell("1", outputs=[error]), new_code_cell("2", outputs=[much])]
-    assert list(alerts.in_outputs(new_notebook(cells=[*cells, new_code_cell("3")]))) == [
+    late = new_output(
+        "stream", text="✗ part (0 of 1): the notebook gave no answer within 6 seconds"
+    )
+    outputs = ([error], [much], [late], [])
+    cells = [new_code_cell("1", outputs=part) for part in outputs]
+    assert list(alerts.in_outputs(new_notebook(cells=cells))) == [
         "cell 1: the kernel stopped or could not be interrupted",
         "cell 2: far too much output",
+        "cell 3: the kernel gave no answer to the judge",
     ]
