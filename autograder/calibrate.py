@@ -62,17 +62,26 @@ def run(assignment: str, corpus: str = "longmemory") -> int:
 
 
 def threshold(accuracies: list[float]) -> float:
-    """Mean less four standard deviations, rounded down to a whole percent.
-
-    The deviation is at least that of counting errors among `REVIEWS`: ten runs without any error do
-    not prove that there will never be one (Laplace's rule of succession).
-    """
-    mean = statistics.mean(accuracies)
-    errors = (1 - mean) * REVIEWS
-    rate = (errors + 1) / (REVIEWS + 2)
-    counting = math.sqrt(rate * (1 - rate) / REVIEWS)
-    lowest = mean - SIGMAS * max(statistics.stdev(accuracies), counting)
+    """Mean less four standard deviations, rounded down to a whole percent."""
+    lowest = statistics.mean(accuracies) - SIGMAS * deviation(accuracies)
     return math.floor(round(lowest * 100, 6)) / 100
+
+
+def deviation(accuracies: list[float]) -> float:
+    """Standard deviation of the runs, but at least that of counting errors among `REVIEWS`.
+
+    Ten runs without any error do not prove that there will never be one (Laplace's rule of
+    succession).
+    """
+    errors = (1 - statistics.mean(accuracies)) * REVIEWS
+    rate = (errors + 1) / (REVIEWS + 2)
+    return max(statistics.stdev(accuracies), math.sqrt(rate * (1 - rate) / REVIEWS))
+
+
+def failing(accuracies: list[float]) -> float:
+    """Probability that a right solution stays below the threshold, if accuracies are normal."""
+    runs = statistics.NormalDist(statistics.mean(accuracies), deviation(accuracies))
+    return runs.cdf(threshold(accuracies))
 
 
 def _calibrate(path: Path, corpus: str) -> dict:

@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 from PIL import Image
 
 import lectures
+from autograder import calibrate
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -49,7 +50,11 @@ def thresholds() -> str:
                 lowest = f"{min(entry['accuracies']):.3f}"
                 rows.append([f"{path.stem}/{notebook}", corpus, f"{entry['mean']:.3f}", lowest])
                 rows[-1].append(f"{entry['threshold']:.2f}")
-    return table(["notebook", "corpus", "mean", "lowest run", "threshold"], rows)
+                fails = calibrate.failing(entry["accuracies"])
+                often = f"1 in {round(1 / fails, -4):,.0f}" if fails > 1e-6 else "< 1 in 1,000,000"
+                rows[-1].append(often)
+    header = ["notebook", "corpus", "mean", "lowest run", "threshold", "a right solution fails"]
+    return table(header, rows)
 
 
 def mutants() -> str:

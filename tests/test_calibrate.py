@@ -28,6 +28,7 @@ def test_committed_thresholds_follow_from_their_runs():
                 assert len(entry["accuracies"]) >= 10
                 assert entry["threshold"] == calibrate.threshold(entry["accuracies"])
                 assert min(entry["accuracies"]) >= entry["threshold"]
+                assert calibrate.failing(entry["accuracies"]) < 1 / 1_000
 
 
 def test_a_notebook_that_trains_nothing_is_refused():
