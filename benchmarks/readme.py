@@ -133,9 +133,9 @@ def attacks() -> str:
 def recipes() -> str:
     """Seconds to the accuracy that a source printed, by its recipe and by ours."""
     rows = []
-    for name, found in load("recipes").items():
-        if isinstance(found, str):  # the command
-            continue
+    networks = load("recipes")
+    del networks["command"]
+    for name, found in sorted(networks.items(), key=lambda item: item[1]["lecture"]):
         source, ours = found["source"], found["ours"]
         per_epoch = [f"{run['seconds_per_epoch']:.0f} s" for run in (source, ours)]
         rows.append([found["lecture"], name, *per_epoch, found["printed"] or "none"])
@@ -200,6 +200,7 @@ SECTIONS = {
     "attacks": attacks,
     "mutants": mutants,
     "grade": grade,
+    "recipes": recipes,
 }
 
 

@@ -1,0 +1,415 @@
+"""Seconds until a network reads reviews as well as its source printed: its recipe, and ours.
+
+python benchmarks/recipes.py [NAME ...]    # writes benchmarks/results/recipes.json
+
+Ours are the cells of the lectures themselves. The sources' recipes are written anew here from what
+they state: every review padded to full length, a constant rate, no clipping, and for lecture 3 a
+recurrence that runs across the reviews of a batch (its optimizer is not stated: Adam at 0.001).
+Both train on the same reviews and are scored on the same validation reviews after each epoch, one
+after the other on one machine. Scoring is not counted, but for our Keras networks of lecture 5. A
+recipe that takes longer than `PATIENCE` is given up after that epoch; one that needs longer for its
+first is measured by a part of it. For each of our networks a profile says what a batch consists of.
+Needs a machine, or a core, that nobody else uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+
+os.environ |= {"MPLBACKEND": "agg", "TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+import nbformat
+import numpy as np
+
+REPOSITORY = Path(__file__).parent.parent
+sys.path.insert(0, str(REPOSITORY))
+from autograder.report import write_atomically  # noqa: E402
+
+RESULTS = REPOSITORY / "benchmarks" / "results" / "recipes.json"
+PATIENCE = 600  # seconds of training
+PROFILED = 30  # batches
+GOAL = 5
+
+
+class Lecture:
+    """Cells of a lecture, run in this process; its variables are attributes of `names`."""
+
+    def __init__(self, number: str, cells: str) -> None:
+        (path,) = (REPOSITORY / "lectures").glob(f"{number}_*.ipynb")
+        self.sources = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells}
+        self.names = SimpleNamespace()
+        self.run(cells)
+
+    def run(self, cells: str) -> SimpleNamespace:
+        """Run cells, given by their ids; what they print is dropped."""
+        for name in cells.split():
+            self._execute(compile(self.sources[name], f"cell {name}", "exec"))
+        return self.names
+
+    def define(self, cell: str) -> None:
+        """Only the functions and classes of a cell."""
+        tree = ast.parse(self.sources[cell])
+        tree.body = [part for part in tree.body if isinstance(part, ast.FunctionDef | ast.ClassDef)]
+        self._execute(compile(tree, f"cell {cell}", "exec"))
+
+    def _execute(self, code: object) -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(code, vars(self.names))
+
+
+def watched(epochs: int, epoch: Callable[[], float | None], score: Callable[[], float]) -> dict:
+    """Train epoch by epoch; seconds and validation accuracy of each.
+
+    `epoch` returns None, or the share of the epoch after which it gave up.
+    """
+    found = {"seconds": [], "accuracy": []}
+    for _ in range(epochs):
+        start = time.perf_counter()
+        share = epoch()
+        found["seconds"].append(time.perf_counter() - start)
+        if share is not None:
+            return {"seconds": [found["seconds"][-1] / share], "accuracy": [], "extrapolated": True}
+        found["accuracy"].append(score())
+        if sum(found["seconds"]) > PATIENCE:
+            break
+    return found
+
+
+# ------------------------------------------------------------------- lecture 2
+
+
+def simple_rnn() -> tuple[dict, dict, dict]:
+    """SimpleRNN(5) on the last 30 words; the lecture itself trains as its source does."""
+    lecture = Lecture("02", "imports seed setup as-written load train fit steps adam dead epochs")
+    names = lecture.run("dropout-build dropout")
+    curves = names.curves[names.AS_WRITTEN], names.curves[names.best_recipe]
+    kept = [{"seconds": run["seconds"], "accuracy": run["val_accuracy"]} for run in curves]
+    model = names.build_dropout(*names.choices[names.OURS][1:])
+    model.compile(names.adam(1000), loss="binary_crossentropy")
+    tokens = names.imdb.pad(names.x_all, names.LENGTH)[names.train]
+    labels = names.y_all[names.train].astype("float32")
+    size = len(tokens) // 100
+    starts = range(0, len(tokens), size)
+    batches = ((tokens[start : start + size], labels[start : start + size]) for start in starts)
+    return *kept, profile_keras(model, batches)
+
+
+# ------------------------------------------------------------------- lecture 3
+
+
+def battlefield(cells: str, train: str, source: Callable) -> Callable:
+    """A network of lecture 3, and what its source did instead."""
+
+    def measure() -> tuple[dict, dict, dict]:
+        lecture = Lecture("03", "imports corpus load splits batches fit memory mlp-model")
+        names = lecture.run(f"cnn-model {cells}")
+        names.torch.manual_seed(0)
+        theirs = padded_training(names, source(names))
+        ours = {}
+
+        def compete(name: str, model: object, data: object, **settings: object) -> dict:
+            """As in the lecture, without the test reviews."""
+            history = names.fit(model, data.train, data.valid, **settings)
+            epochs = len(history["valid"])
+            ours["seconds"] = [history["seconds"] / epochs] * epochs
+            ours["accuracy"] = history["valid"]
+            names.results[name] = {"accuracy": max(history["valid"])}
+            names.trained = model
+            return history
+
+        names.compete = compete
+        lecture.run(train)
+        batches = names.batches(names.film.train, 64, np.random.default_rng(0), names.trained.width)
+        return theirs, ours, profile_torch(names.torch, names.trained, batches)
+
+    return measure
+
+
+def padded_training(names: SimpleNamespace, model: object) -> dict:
+    """Source C's way: full length, batches of 64, Adam at 0.001, five epochs."""
+    torch, rng = names.torch, np.random.default_rng(0)
+    optimizer = torch.optim.Adam(model.parameters())
+    x = names.imdb.pad(names.film.train.x, names.MAXLEN)
+    y = names.film.train.y.astype("float32")
+
+    def epoch() -> float | None:
+        model.train()
+        start, order = time.perf_counter(), rng.permutation(len(y))
+        for place in range(0, len(order), 64):
+            if time.perf_counter() - start > PATIENCE:
+                return place / len(order)
+            rows = order[place : place + 64]
+            logits = model(torch.from_numpy(x[rows]).long()).squeeze(1)
+            loss = names.binary_cross_entropy_with_logits(logits, torch.from_numpy(y[rows]))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return None
+
+    return watched(5, epoch, lambda: names.accuracy(model, names.film.valid))
+
+
+def across_the_batch(layer: str) -> Callable:
+    """Source C's recurrent networks: time first, the layer twice, a classifier of all outputs."""
+
+    def make(names: SimpleNamespace) -> object:
+        nn = names.torch.nn
+
+        class AsItWas(nn.Module):
+            width = names.MAXLEN
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.embedding = nn.Embedding(names.NUM_WORDS, 100)
+                self.layer = getattr(nn, layer)(100, 100)
+                self.classifier = nn.Sequential(nn.Linear(50_000, 250), nn.Linear(250, 1))
+
+            def forward(self, ids: object) -> object:  # (N, 500)
+                states = self.embedding(ids)  # (N, 500, 100), read as (T, N, 100)
+                for _ in range(2):
+                    states, _ = self.layer(states)
+                return self.classifier(states.flatten(1))
+
+        return AsItWas()
+
+    return make
+
+
+def plain_feed_forward(names: SimpleNamespace) -> object:
+    """Source C's network on embeddings: PyTorch's start, no activation, no dropout."""
+    return names.FeedForward(std=1.0, relu=False, one_start=False, dropout=0.0)
+
+
+# ------------------------------------------------------------------- lecture 4
+
+
+def packed_lstm() -> tuple[dict, dict, dict]:
+    """The packed LSTM; an epoch of its source is extrapolated, as in the lecture."""
+    lecture = Lecture("04", "setup forget-bias table shuffle split tokenizer tokens vocabulary")
+    lecture.run("vocabulary-choice dataset dataset-make collate bucket last-state model")
+    lecture.run("model-count train-functions train-epoch train ladder-settings padding-cost")
+    names = lecture.names
+    names.BATCH_SIZE = 32
+    lecture.define("ladder")
+    names.settings = dict(names.SOURCE)
+    for change in names.STEPS_TO_OURS.values():
+        names.settings |= change
+    lecture.run("final faster")
+    ours = {
+        "seconds": [epoch["seconds"] for epoch in names.history],
+        "accuracy": [epoch["valid_accuracy"] for epoch in names.history],
+    }
+    sampler = names.BucketSampler(names.train_set.lengths, 32)
+    loader = names.DataLoader(
+        names.train_set, batch_sampler=sampler, collate_fn=lambda b: b and names.collate(b)
+    )
+    source = {"seconds": [names.as_published], "accuracy": [], "extrapolated": True}
+    batches = (((ids, lengths), labels) for ids, lengths, labels in loader)
+    return source, ours, profile_torch(names.torch, names.model, batches)
+
+
+# ------------------------------------------------------------------- lecture 5
+
+
+def keras_reader(name: str, cells: str, train: str) -> Callable:
+    """A network of lecture 5; its source padded to 500 and trained at a constant rate."""
+
+    def measure() -> tuple[dict, dict, dict]:
+        lecture = Lecture("05", "imports seed settings load-reviews batches dataset recipe fit")
+        names, keras = lecture.names, lecture.names.keras
+        names.runs = {}
+        variable = name.lower().replace("-", "_")
+        lecture.define("long-memory")
+        lecture.run(cells)
+        keras.utils.set_random_seed(0)
+        ours_model = getattr(names, variable)
+        plain = keras.Sequential(
+            [
+                type(layer).from_config(layer.get_config())
+                for layer in ours_model.layers
+                if not isinstance(layer, keras.layers.SpatialDropout1D)
+            ]
+        )
+        plain.build((None, names.MAX_LENGTH))
+        plain.compile("adam", "binary_crossentropy")
+        x = names.imdb.pad(names.x_train, names.MAX_LENGTH)
+        x_valid = names.imdb.pad(names.x_valid, names.MAX_LENGTH)
+
+        def score() -> float:
+            probabilities = plain.predict(x_valid, batch_size=256, verbose=0)[:, 0]
+            return float(((probabilities > 0.5) == names.y_valid).mean())
+
+        source = watched(3, lambda: plain.fit(x, names.y_train, 64, verbose=0) and None, score)
+        lecture.run(train)
+        run = names.runs[name]
+        epochs = len(run["loss"])
+        ours = {
+            "seconds": [run["seconds"] / epochs] * epochs,
+            "accuracy": names.accuracies(run["predictions"]).tolist(),
+        }
+        batches = names.batches(names.x_train, names.y_train, np.random.default_rng(0))
+        return source, ours, profile_keras(ours_model, batches)
+
+    return measure
+
+
+# -------------------------------------------------------------------- profiles
+
+
+def profile_torch(torch: object, model: object, batches: Iterable[tuple]) -> dict:
+    """Milliseconds per batch: making it, forward, backward, update; and the costliest operators."""
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
+    loss_function = torch.nn.BCEWithLogitsLoss()
+    parts = {"batch": 0.0, "forward": 0.0, "backward": 0.0, "update": 0.0}
+    model.train()
+    batches, count = iter(batches), 0
+    with torch.profiler.profile() as profiler:
+        clock = time.perf_counter()
+
+        def note(part: str) -> None:
+            nonlocal clock
+            now = time.perf_counter()
+            parts[part] += now - clock
+            clock = now
+
+        for inputs, labels in batches:
+            note("batch")
+            optimizer.zero_grad()
+            logits = model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+            loss = loss_function(logits.view(-1), labels)
+            note("forward")
+            loss.backward()
+            note("backward")
+            optimizer.step()
+            note("update")
+            count += 1
+            if count == PROFILED:
+                break
+    costly = sorted(profiler.key_averages(), key=lambda e: -e.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in costly)
+    operators = {e.key: round(e.self_cpu_time_total / total, 3) for e in costly[:4]}
+    return {"ms_per_batch": milliseconds(parts, count), "operators": operators}
+
+
+def profile_keras(model: object, batches: Iterable[tuple]) -> dict:
+    """Milliseconds per batch: making it, forward, and backward with the update."""
+    batches = [pair for pair, _ in zip(timed(batches), range(PROFILED), strict=False)]
+    parts = {"batch": sum(seconds for seconds, _ in batches), "forward": 0.0}
+    whole = 0.0
+    for trial in (model.predict_on_batch, model.train_on_batch):
+        for _, (ids, labels) in batches:  # once to trace every shape
+            trial(ids, labels) if trial == model.train_on_batch else trial(ids)
+        start = time.perf_counter()
+        for _, (ids, labels) in batches:
+            trial(ids, labels) if trial == model.train_on_batch else trial(ids)
+        if trial == model.train_on_batch:
+            whole = time.perf_counter() - start
+        else:
+            parts["forward"] = time.perf_counter() - start
+    parts["backward and update"] = max(0.0, whole - parts["forward"])
+    return {"ms_per_batch": milliseconds(parts, len(batches))}
+
+
+def timed(items: Iterable) -> Iterable[tuple[float, object]]:
+    """Each item with the seconds that it took to come."""
+    start = time.perf_counter()
+    for item in items:
+        yield time.perf_counter() - start, item
+        start = time.perf_counter()
+
+
+def milliseconds(parts: dict[str, float], count: int) -> dict[str, float]:
+    """Seconds in all -> milliseconds per batch."""
+    return {name: round(1000 * seconds / count, 1) for name, seconds in parts.items()}
+
+
+# --------------------------------------------------------------------- running
+
+# name: (lecture, accuracy that the source printed or None, what measures)
+RECIPES = {
+    "SimpleRNN(5), 30 words": ("02", 0.788, simple_rnn),
+    "feed-forward, embeddings": (
+        "03",
+        0.655,
+        battlefield("ladder", "mlp-train", plain_feed_forward),
+    ),
+    "RNN": ("03", 0.724, battlefield("rnn-model", "rnn-train", across_the_batch("RNN"))),
+    "LSTM": ("03", 0.851, battlefield("rnn-model", "lstm-train", across_the_batch("LSTM"))),
+    "packed LSTM": ("04", None, packed_lstm),
+    "Elman, Keras": ("05", 0.745, keras_reader("Elman", "elman", "train-elman")),
+    "LSTM, Keras": ("05", 0.870, keras_reader("LSTM", "lstm long-memory", "train-lstm")),
+    "CNN-LSTM, Keras": ("05", None, keras_reader("CNN-LSTM", "cnn-lstm", "train-cnn-lstm")),
+}
+
+
+def time_to(target: float | None, run: dict) -> float | None:
+    """Seconds of training until the validation accuracy was reached; None if it was not."""
+    seconds = 0.0
+    for epoch, accuracy in zip(run["seconds"], run["accuracy"], strict=False):
+        seconds += epoch
+        if target is not None and accuracy >= target:
+            return round(seconds, 1)
+    return None
+
+
+def measure(name: str) -> dict:
+    """Both recipes of a network."""
+    lecture, printed, both = RECIPES[name]
+    source, ours, profile = both()
+    found = {"lecture": lecture, "printed": printed, "profile": profile}
+    for key, run in (("source", source), ("ours", ours)):
+        found[key] = {
+            "seconds_per_epoch": round(float(np.mean(run["seconds"])), 1),
+            "epochs": len(run["seconds"]),
+            "accuracy": [round(float(value), 4) for value in run["accuracy"]],
+            "extrapolated": run.get("extrapolated", False),
+            "seconds_to_printed": time_to(printed, run),
+            "seconds": round(float(np.sum(run["seconds"])), 1),
+        }
+    reached, theirs = found["ours"]["seconds_to_printed"], found["source"]
+    if reached:
+        # where the source did not get there, this is a lower bound
+        found["times_faster"] = round(
+            (theirs["seconds_to_printed"] or theirs["seconds"]) / reached, 1
+        )
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Measure the networks one after the other, each in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(RECIPES)}")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - set(RECIPES))
+    if unknown:
+        parser.error(f"expected names among {list(RECIPES)}, found {unknown}")
+    if options.here:
+        print(json.dumps(measure(options.names[0])))
+        return 0
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results["command"] = "python benchmarks/recipes.py"
+    for name in options.names or RECIPES:
+        command = [sys.executable, __file__, "--here", name]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        results[name] = json.loads(answer.stdout.splitlines()[-1])
+        results[name]["cores"] = len(os.sched_getaffinity(0))
+        write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")
+        print(name, json.dumps(results[name]), flush=True)
+    faster = [entry.get("times_faster") for entry in results.values() if isinstance(entry, dict)]
+    return int(any(factor is not None and factor < GOAL for factor in faster))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
