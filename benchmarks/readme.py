@@ -156,34 +156,17 @@ def _until(run: dict, printed: float | None) -> str:
     return f"{run['seconds_to_printed']:.0f} s"
 
 
-def grading() -> str:
-    """A class under stock nbgrader and under ours."""
-    found = load("grading")
-    titles = {
-        "stock": "stock `nbgrader autograde`",
-        "serial": "`nbgrader autograde`, one job",
-        "one worker": "`autograder grade`, one worker",
-        "two workers": "`autograder grade`, two workers",
-    }
-    rows = []
-    for name, seconds in found["seconds"].items():
-        per_hour = 3600 * found["submissions"] / seconds
-        rows.append([titles[name], f"{seconds / 60:.1f} min", f"{per_hour:.0f}"])
-    header = [f"{found['submissions']} submissions on 2 cores", "time", "submissions per hour"]
-    return table(header, rows)
-
-
 def booking() -> str:
     """What the coordinator itself can do."""
     found = load("booking")
+    speed = " and ".join(f"{rate:.0f}" for rate in found["per_second"])
+    booked = f"{found['killed_after']:,}, {found['booked']:,}, {found['twice']}"
+    memory = " and ".join(f"{found['coordinator_mib'][place]} MiB" for place in (10, -1))
     rows = [
-        ["submissions booked per second, before and after a kill in the middle",
-         " and ".join(f"{rate:.0f}" for rate in found["per_second"])],
-        ["booked before the kill, in all, twice",
-         f"{found['killed_after']:,}, {found['booked']:,}, {found['twice']}"],
-        ["memory of the coordinator, half-way and at the end",
-         " and ".join(f"{found['coordinator_mib'][place]} MiB" for place in (10, -1))],
-    ]  # fmt: skip
+        ["submissions booked per second, before and after a kill in the middle", speed],
+        ["booked before the kill, in all, twice", booked],
+        ["memory of the coordinator in the middle and at the end of the second run", memory],
+    ]
     return table([f"a class of {found['students']:,}", ""], rows)
 
 
@@ -201,6 +184,7 @@ SECTIONS = {
     "mutants": mutants,
     "grade": grade,
     "recipes": recipes,
+    "booking": booking,
 }
 
 
