@@ -27,7 +27,6 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("mutants", help="make small mistakes; do the tests notice them?")
     command.add_argument("assignment", nargs="+")
     command.add_argument("--limit", type=int, default=mutants.LIMIT, help="for each notebook")
-    command.add_argument("--cell", nargs="+", help="run only the mutants of these cells again")
     command = commands.add_parser("grade", help="grade what a class has handed in, on many workers")
     grade.add_options(command)
     options, further = parser.parse_known_args(arguments)
@@ -41,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "grade-class":
             return sample_class.grade(options.assignment, students=options.student)
         if options.command == "mutants":
-            return mutants.run(options.assignment, options.limit, options.cell)
+            return mutants.run(options.assignment, options.limit)
         if options.command == "attacks":
             return attacks.run()
         return calibrate.run(options.assignment, options.corpus)

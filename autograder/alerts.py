@@ -21,7 +21,7 @@ from nbgrader.nbgraderformat import SCHEMA_VERSION
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked
 
-from autograder import syntax
+from autograder import check, syntax
 from autograder.submissions import LARGE_BYTES
 
 
@@ -75,7 +75,7 @@ EVENTS = {
     "SystemExit": "a cell ended with SystemExit",
 }
 PHRASES = {
-    "the notebook gave no answer within": "the kernel gave no answer to the judge",
+    check.NO_ANSWER: "the kernel gave no answer to the judge",
     "the notebook's answer could not be read": "a malformed or too large answer to the judge",
     "bytes was left out": "far too much output",
     "a malformed message of type": "a malformed message to the grader",

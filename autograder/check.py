@@ -32,6 +32,7 @@ FEW = 8  # numbers that a message shows; of more than that it shows the worst
 TOLERANCE = 1e-5  # absolute; float32 arithmetic in another order stays below it
 
 
+NO_ANSWER = "the notebook gave no answer within"  # an error of the judge begins so
 NOT_AS_EXPECTED = "not as expected"
 
 

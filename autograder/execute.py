@@ -36,7 +36,6 @@ from traitlets import Bool, Dict, Unicode
 from autograder import check, sandbox, scoring, syntax, wire
 
 MAX_KERNELS = 3
-NO_ANSWER = "the notebook gave no answer within"  # how `judge.NoAnswerError` begins
 GRACE_SECONDS = 5  # to come back after an interrupt
 STAGES = ("kernels ready", "imports", "student cells", "tests", "shutdown")  # timed, in the log
 REPOSITORY = Path(__file__).parent.parent
@@ -182,7 +181,7 @@ class NotebookRun:
             self._introduce()
         self.judge.quietly(f"_judge.start_clock({seconds})")
         self._run_test(self.judge, index, cell, seconds + 2 * GRACE_SECONDS)
-        if any(NO_ANSWER in _text(output) for output in cell.outputs):  # also a part's
+        if any(check.NO_ANSWER in _text(output) for output in cell.outputs):  # also a part's
             self.student.expect_answer()
 
     def _run_test(self, client: Client, index: int, cell: NotebookNode, seconds: int) -> None:

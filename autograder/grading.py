@@ -53,7 +53,8 @@ class Room:
         self.assignment, self.log = assignment, log
         self.folder = Path(tempfile.mkdtemp(prefix="room-"))
         (self.folder / "gradebook.db").write_bytes(assignment.gradebook)
-        self.config = assignment.config.copy()
+        self.config = copy.deepcopy(assignment.config)
+        self.config.Autograde.pop("jobs", None)  # nbgrader's own Autograde has none
         self.config.Execute.secret_file = self._secret() if assignment.secret else ""
 
     def __enter__(self) -> Room:
@@ -107,7 +108,6 @@ class Room:
 
     def _converter(self, part: str) -> nbgrader.converters.Autograde:
         config = copy.deepcopy(self.config)
-        config.Autograde.pop("jobs", None)  # of this course's Autograde, which nbgrader's lacks
         if part == parcel.GPU:
             config.Execute.gpu = True
         course = CourseDirectory(config=config, log=self.log)

@@ -156,8 +156,7 @@ def _ask(client: BlockingKernelClient, request: str) -> str:
 
 def _no_answer() -> NoAnswerError:
     return NoAnswerError(
-        f"the notebook gave no answer within {_limit:g} seconds; is there an endless loop, or "
-        "did the kernel stop?"
+        f"{check.NO_ANSWER} {_limit:g} seconds; is there an endless loop, or did the kernel stop?"
     )
 
 

@@ -34,7 +34,6 @@ RESULTS = REPOSITORY / "benchmarks" / "results" / "mutants.json"
 LIMIT = 300  # mutants of one notebook, drawn at random where there are more
 SECONDS = 90  # for one mutant
 REQUIRED = 0.95
-KEYS = ("notebook", "cell", "before", "after")
 
 COMPARISONS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -74,74 +73,50 @@ class Mutant:
     source: str  # of the whole cell
 
 
-def run(assignments: list[str], limit: int = LIMIT, cells: list[str] | None = None) -> int:
+def run(assignments: list[str], limit: int = LIMIT) -> int:
     """Make and run the mutants of assignments, print what survives; 0 if enough are caught.
 
-    Every survivor needs a reason in `autograder/class/<assignment>/survivors.yaml`. With `cells`,
-    only mutants of these are run again, and take the place of what the last run said of them.
+    Every survivor needs a reason in `autograder/class/<assignment>/survivors.yaml`.
     """
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     good = True
     for assignment in assignments:
         reasons = _reasons(assignment)
         for path in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb")):
-            name = f"{assignment}/{path.stem}"
-            entry = _run_notebook(path, limit, reasons, cells, results.get(name))
-            results[name] = entry
+            entry = _run_notebook(path, limit, reasons)
+            results[f"{assignment}/{path.stem}"] = entry
             write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
             good &= entry["caught"] >= REQUIRED * entry["mutants"]
             good &= all(survivor["reason"] for survivor in entry["survivors"])
     return 0 if good else 1
 
 
-def _run_notebook(
-    path: Path,
-    limit: int,
-    reasons: dict[tuple[str, ...], str],
-    cells: list[str] | None = None,
-    before: dict | None = None,
-) -> dict:
+def _run_notebook(path: Path, limit: int, reasons: dict[tuple[str, ...], str]) -> dict:
     notebook = nbformat.read(path, as_version=4)
     mutants = list(mutants_of(path.stem, notebook))
     made = len(mutants)
     if made > limit:
         mutants = random.Random(0).sample(mutants, limit)
-    start, drawn, known = time.monotonic(), len(mutants), []
-    if cells:
-        if before is None or made > limit:
-            raise ValueError(f"{path}: run all mutants, then those of single cells again")
-        others = {_key(mutant) for mutant in mutants if mutant.cell not in cells}
-        known = [
-            {**survivor, "reason": reasons.get(_key(survivor), "")}
-            for survivor in before["survivors"]
-            if _key(survivor) in others
-        ]
-        mutants = [mutant for mutant in mutants if mutant.cell in cells]
+    start = time.monotonic()
     caught_by = _execute(path, notebook, mutants)
-    survivors = known + [
+    survivors = [
         {
             **{key: value for key, value in asdict(mutant).items() if key != "source"},
-            "reason": reasons.get(_key(mutant), ""),
+            "reason": reasons.get((path.stem, mutant.cell, mutant.before, mutant.after), ""),
         }
         for mutant, test in zip(mutants, caught_by, strict=True)
         if not test
     ]
-    caught = drawn - len(survivors)
+    caught = len(mutants) - len(survivors)
     print(
-        f"{path.parent.name}/{path.stem}: {caught} of {drawn} caught "
-        f"({caught / drawn:.1%}), {made} possible, {time.monotonic() - start:.0f} s",
+        f"{path.parent.name}/{path.stem}: {caught} of {len(mutants)} caught "
+        f"({caught / len(mutants):.1%}), {made} possible, {time.monotonic() - start:.0f} s",
         flush=True,
     )
     for survivor in survivors:
         print(f"  {survivor['cell']}: {survivor['kind']}: {survivor['before']}")
         print(f"    -> {survivor['after']}\n    {survivor['reason'] or 'NO REASON GIVEN'}")
-    return {"possible": made, "mutants": drawn, "caught": caught, "survivors": survivors}
-
-
-def _key(mutant: Mutant | dict) -> tuple[str, ...]:
-    """What tells one mutant from another, and finds its reason."""
-    fields = mutant if isinstance(mutant, dict) else asdict(mutant)
-    return tuple(fields[name] for name in KEYS)
+    return {"possible": made, "mutants": len(mutants), "caught": caught, "survivors": survivors}
 
 
 def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[str]:
@@ -161,7 +136,8 @@ def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[
         if cell.cell_type == "code"
     ]
     sources = {cell["id"]: cell["source"] for cell in cells}
-    unchanged = [{"cell": name, "source": sources[name]} for name in {m.cell: 0 for m in mutants}]
+    changed_cells = dict.fromkeys(mutant.cell for mutant in mutants)
+    unchanged = [{"cell": name, "source": sources[name]} for name in changed_cells]
     mutated = [{"cell": mutant.cell, "source": mutant.source} for mutant in mutants]
     task = {"cells": cells, "mutants": unchanged + mutated, "seconds": SECONDS}
     total = 1 + len(task["mutants"])
@@ -352,4 +328,5 @@ def _first_line(statement: ast.stmt) -> str:
 def _reasons(assignment: str) -> dict[tuple[str, ...], str]:
     path = classroom.CLASSES / assignment / "survivors.yaml"
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
-    return {_key(entry): entry["reason"] for entry in entries}
+    keys = ("notebook", "cell", "before", "after")
+    return {tuple(entry[key] for key in keys): entry["reason"] for entry in entries}

@@ -29,8 +29,13 @@ if "mxnet" in sys.modules:
 # Long trainings are left out: what is asked of their models is asked of untrained ones, or fails
 # with the same sentence on both sides.
 LONG = {"fit", "fit-raw", "fit-feedforward", "blind", "real", "novel", "compare", "measure-look"}
-# Frameworks number their layers through, whoever made them.
-NUMBERED = re.compile(r"\b(sequential|embedding|simple_rnn|dense|lstm)_?\d+")
+# What differs from call to call: these frameworks number their layers through, whoever made them,
+# and MXNet's rounding, far below what a check allows, is not the same twice.
+NUMBER = r"\b(sequential|embedding|simple_rnn|dense|lstm)_?\d+"
+VARIES = {
+    "simple_rnn_keras": NUMBER,
+    "gluon_sentiment": rf"{NUMBER}|(?<=difference )\S+(?=, at most)",
+}
 UNTRAINED = {"pytorch": "model = CNNLSTM(**SIZES)", "keras": "model = build_cnn_lstm(**SIZES)"}
 
 
@@ -38,8 +43,12 @@ def code(source):
     return NotebookNode(cell_type="code", source=source, metadata={}, outputs=[])
 
 
-def said(cell):
-    """What a cell printed and how it ended, without what differs from call to call."""
+def said(cell, varies):
+    """What a cell printed and how it ended, without what varies."""
+
+    def same(text):
+        return re.sub(varies, r"\1", text) if varies else text
+
     printed = "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
     ended = [(o.ename, same(o.evalue)) for o in cell.outputs if o.output_type == "error"]
     result = [o.data["text/plain"] for o in cell.outputs if o.output_type == "execute_result"]
@@ -47,12 +56,7 @@ def said(cell):
     return own, ended, result
 
 
-def same(text):
-    """A message without numbers of layers, and without how small a small difference is."""
-    return re.sub(r"difference \S+, at most", "difference, at most", NUMBERED.sub(r"\1", text))
-
-
-@pytest.fixture(scope="module", params=PATHS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.fixture(scope="module")
 def run(request, tmp_path_factory):
     """A student's kernel and the judge, for one notebook."""
     notebook = nbformat.read(request.param, 4)
@@ -68,16 +72,18 @@ def run(request, tmp_path_factory):
         run.close()
 
 
-@pytest.mark.timeout(900)
-def test_same_messages_on_a_laptop_and_in_the_judge(run):
+@pytest.mark.parametrize(
+    ("run", "member"),
+    [
+        pytest.param(path, member, id=f"{path.parent.name}-{path.stem}-{member.name}")
+        for path in PATHS
+        for member in classroom.members(path.parent.name)
+    ],
+    indirect=["run"],
+)
+def test_same_messages_on_a_laptop_and_in_the_judge(run, member):
     path = REPOSITORY / "exercises" / run.assignment / f"{run.name}.ipynb"
-    released = nbformat.read(path, as_version=4)
-    for member in classroom.members(run.assignment):
-        compare(run, member, member.submission(run.name, run.nb, released))
-
-
-def compare(run, member, answered):
-    """Every visible check of one student's notebook, or those that say something else."""
+    answered = member.submission(run.name, run.nb, nbformat.read(path, as_version=4))
     run.student.run(code("%reset -f"), 0, 60)
     for cell in answered.cells:
         if cell.cell_type == "code" and not classroom.is_test(cell) and cell.id not in LONG:
@@ -86,6 +92,7 @@ def compare(run, member, answered):
         run.student.run(code(UNTRAINED[run.name]), 0, 60)
     tests = [cell for cell in answered.cells if classroom.is_test(cell)]
     assert tests
+    assert len(tests) == 6 or run.assignment != "cnn_lstm"
     if member.name in ("reference", "alternative", "blank"):
         wanted = {cell.id for cell in tests}
     else:
@@ -99,4 +106,5 @@ def compare(run, member, answered):
         run.student.run(code(SEED), 0, 60)
         on_laptop = code(cell.source)
         run.student.run(on_laptop, 0, 60)
-        assert said(in_judge) == said(on_laptop), (member.name, cell.id)
+        varies = VARIES.get(run.assignment)
+        assert said(in_judge, varies) == said(on_laptop, varies), cell.id
