@@ -17,6 +17,7 @@ import itertools
 import json
 import math
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -73,8 +74,8 @@ def prepare(folder: Path, ours: bool, submissions: int) -> None:
     hand_in(folder, submissions)
 
 
-def grade(folder: Path, command: list[str], ours: bool, on: list[int]) -> float:
-    """Seconds that a command takes for the class on some cores."""
+def grade(folder: Path, command: list[str], ours: bool, on: list[int]) -> dict[str, float]:
+    """Seconds that a command takes for the class on some cores, and processor seconds."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "COURSE_GRADING": str(folder), "TMPDIR": str(folder / "tmp")}
     options = [
@@ -82,7 +83,7 @@ def grade(folder: Path, command: list[str], ours: bool, on: list[int]) -> float:
     ]
     options += [] if ours else [f"--CourseDirectory.root={folder}"]
     pinned = ["taskset", "--cpu-list", ",".join(map(str, on))]
-    start = time.monotonic()
+    start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with (folder / "nbgrader.log").open("a") as log:
         subprocess.run(
             [*pinned, sys.executable, "-m", *command, *options],
@@ -92,7 +93,9 @@ def grade(folder: Path, command: list[str], ours: bool, on: list[int]) -> float:
             stderr=log,
             check=False,
         )
-    return time.monotonic() - start
+    took, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": round(took, 1), "processor": round(busy, 1)}
 
 
 def grades(folder: Path) -> str:
@@ -126,27 +129,28 @@ RUNS = {  # name -> cores, command
 
 def measure(folder: Path, submissions: int) -> Iterator[dict]:
     """All runs, one after the other; what is known so far, as soon as there is enough."""
-    seconds, tables, reports = {}, {}, {}
+    runs, tables, reports = {}, {}, {}
     for name, (count, command) in RUNS.items():
         ours, place = name != "stock", folder / name.replace(" ", "-")
         prepare(place, ours, submissions)
-        seconds[name] = round(grade(place, command, ours, cores.available()[:count]), 1)
-        print(f"{name}: {seconds[name]:.0f} s", flush=True)
+        runs[name] = grade(place, command, ours, cores.available()[:count])
+        print(f"{name}: {runs[name]}", flush=True)
         if ours:
             tables[name] = grades(place)
         path = place / "reports" / f"{ASSIGNMENT}.json"
         reports[name] = json.loads(path.read_text()) if path.exists() else {}
         if len(tables) > 1:
-            yield summary(submissions, seconds, tables, reports)
+            yield summary(submissions, runs, tables, reports)
 
 
-def summary(submissions: int, seconds: dict, tables: dict, reports: dict) -> dict:
+def summary(submissions: int, runs: dict, tables: dict, reports: dict) -> dict:
     """What the runs say."""
+    seconds = {name: run["seconds"] for name, run in runs.items()}
     one, two = seconds["one worker"], seconds["two workers"]
     return {
         "command": "python benchmarks/grading.py",
         "submissions": submissions,
-        "seconds": {name: taken for name, taken in seconds.items() if name != "serial"},
+        "runs": {name: run for name, run in runs.items() if name != "serial"},
         "times_stock": round(seconds["stock"] / two, 2),
         "two_workers_to_one": round(one / two, 2),
         "equal_grades": {"of": list(tables), "equal": len(set(tables.values())) == 1},
