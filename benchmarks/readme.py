@@ -156,6 +156,70 @@ def _until(run: dict, printed: float | None) -> str:
     return f"{run['seconds_to_printed']:.0f} s"
 
 
+def grading() -> str:
+    """A class under stock nbgrader and under ours."""
+    found = load("grading")
+    titles = {
+        "stock": "stock `nbgrader autograde`, both cores",
+        "one worker": "`autograder grade`, one worker on one core",
+        "two workers": "`autograder grade`, two workers",
+    }
+    rows = []
+    for name, title in titles.items():
+        seconds = found["runs"][name]["seconds"]
+        per_hour = 3600 * found["submissions"] / seconds
+        times = f"{found['runs']['stock']['seconds'] / seconds:.1f}"
+        rows.append([title, f"{seconds / 60:.0f} min", f"{per_hour:.0f}", times])
+    header = [f"{found['submissions']} submissions", "time", "submissions per hour", "times stock"]
+    stock = load("overhead")["stages"]["stock"]
+    must, total = stock["student cells"] + stock["tests"], sum(stock.values())
+    return table(header, rows) + (
+        f"\n\nTwo workers are {found['two_workers_to_one']:.2f} times as fast as one, with grades "
+        f"{'equal to the byte' if found['equal_grades']['equal'] else 'that differ'}; a worker's "
+        f"processes hold {found['mib_per_worker'] / 1024:.1f} GiB at most. Much more than that is "
+        f"not to be had here: students' cells and tests, which every grader must run, are "
+        f"{must / total:.0%} of the\ntime of stock nbgrader on one core, so two can be at most "
+        f"{2 * total / must:.1f} times as fast. What could be saved is starting kernels and "
+        "importing frameworks; only forks would save\nprocessor time, and a fork of a process that "
+        "has imported would have to enter its sandbox by itself, so it is not done (`python "
+        "benchmarks/warm_kernels.py`):"
+    )
+
+
+def cost_model() -> str:
+    """Hours for large classes on so many machines."""
+    hours = load("grading")["cost_model"]["hours"]
+    machines = sorted({int(key.split(" on ")[1]) for key in hours})
+    rows = []
+    for students in sorted({int(key.split(" on ")[0]) for key in hours}):
+        cells = [f"{hours[f'{students} on {count}']:.1f} h" for count in machines]
+        rows.append([f"{students:,}", *cells])
+    names = [f"{count} machine{'s' if count > 1 else ''}" for count in machines]
+    return table(["submissions", *names], rows)
+
+
+def warm_kernels() -> str:
+    """What a kernel that is ready before it is needed would save."""
+    found = load("warm_kernels")
+    titles = {
+        "cold": "started for the notebook (as it is)",
+        "pool": "from a pool of started kernels",
+        "fork": "forked, without a sandbox",
+    }
+    frameworks = {"pytorch": "PyTorch", "keras": "Keras"}
+    rows = []
+    for way, title in titles.items():
+        cells = []
+        for framework in frameworks:
+            entry = found[framework][way]
+            cells += [f"{entry['ready']:.1f} s", f"{entry['cpu']:.1f} s"]
+        rows.append([title, *cells])
+    header = ["kernel"]
+    for name in frameworks.values():
+        header += [f"{name}: wait", f"{name}: processor"]
+    return table(header, rows)
+
+
 def booking() -> str:
     """What the coordinator itself can do."""
     found = load("booking")
@@ -184,6 +248,9 @@ SECTIONS = {
     "mutants": mutants,
     "grade": grade,
     "recipes": recipes,
+    "grading": grading,
+    "cost_model": cost_model,
+    "warm_kernels": warm_kernels,
     "booking": booking,
 }
 
