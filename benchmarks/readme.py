@@ -171,19 +171,16 @@ def grading() -> str:
         times = f"{found['runs']['stock']['seconds'] / seconds:.1f}"
         rows.append([title, f"{seconds / 60:.0f} min", f"{per_hour:.0f}", times])
     header = [f"{found['submissions']} submissions", "time", "submissions per hour", "times stock"]
-    stock = load("overhead")["stages"]["stock"]
-    must, total = stock["student cells"] + stock["tests"], sum(stock.values())
-    return table(header, rows) + (
-        f"\n\nTwo workers are {found['two_workers_to_one']:.2f} times as fast as one, with grades "
-        f"{'equal to the byte' if found['equal_grades']['equal'] else 'that differ'}; a worker's "
-        f"processes hold {found['mib_per_worker'] / 1024:.1f} GiB at most. Much more than that is "
-        f"not to be had here: students' cells and tests, which every grader must run, are "
-        f"{must / total:.0%} of the\ntime of stock nbgrader on one core, so two can be at most "
-        f"{2 * total / must:.1f} times as fast. What could be saved is starting kernels and "
-        "importing frameworks; only forks would save\nprocessor time, and a fork of a process that "
-        "has imported would have to enter its sandbox by itself, so it is not done (`python "
-        "benchmarks/warm_kernels.py`):"
-    )
+    stages = found["stages"]["two workers"]
+    must, everything = stages["student cells"] + stages["tests"], sum(stages.values())
+    equal = "equal to the byte" if found["equal_grades"]["equal"] else "not equal"
+    return f"""{table(header, rows)}
+
+Two workers are {found["two_workers_to_one"]:.2f} times as fast as one, and the grades are {equal};
+a worker's processes hold {found["mib_per_worker"] / 1024:.1f} GiB at most. Students' cells and tests,
+which every grader must run, are {must / everything:.0%} of a worker's time: if all else took none,
+two cores would be {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as fast as stock nbgrader.
+Importing frameworks takes {stages["imports"] / everything:.0%}."""
 
 
 def cost_model() -> str:
