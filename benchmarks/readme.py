@@ -177,10 +177,10 @@ def grading() -> str:
     return f"""{table(header, rows)}
 
 Two workers are {found["two_workers_to_one"]:.2f} times as fast as one, and the grades are {equal};
-a worker's processes hold {found["mib_per_worker"] / 1024:.1f} GiB at most. Students' cells and tests,
-which every grader must run, are {must / everything:.0%} of a worker's time: if all else took none,
-two cores would be {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as fast as stock nbgrader.
-Importing frameworks takes {stages["imports"] / everything:.0%}."""
+a worker's processes hold {found["mib_per_worker"] / 1024:.1f} GiB at most. Students' cells and
+tests, which every grader must run, are {must / everything:.0%} of a worker's time: if all else took
+none, two cores would be {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as fast as stock
+nbgrader. Importing frameworks takes {stages["imports"] / everything:.0%}."""
 
 
 def cost_model() -> str:
