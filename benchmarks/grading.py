@@ -108,10 +108,13 @@ def grades(folder: Path) -> str:
 
 def cost_model(per_core: float, efficiency: float) -> dict:
     """Hours for a class on so many machines, from seconds per submission on one core."""
-    hours = {}
-    for students, machines in itertools.product(CLASSES, MACHINES):
-        seconds = students * per_core / (machines * CORES * efficiency)
-        hours[f"{students} on {machines}"] = round(seconds / 3600, 2)
+    hours = {
+        students: {
+            machines: round(students * per_core / (machines * CORES * efficiency) / 3600, 2)
+            for machines in MACHINES
+        }
+        for students in CLASSES
+    }
     return {"hours": hours, "assumptions": ASSUMPTIONS}
 
 

@@ -186,12 +186,12 @@ nbgrader. Importing frameworks takes {stages["imports"] / everything:.0%}."""
 def cost_model() -> str:
     """Hours for large classes on so many machines."""
     hours = load("grading")["cost_model"]["hours"]
-    machines = sorted({int(key.split(" on ")[1]) for key in hours})
-    rows = []
-    for students in sorted({int(key.split(" on ")[0]) for key in hours}):
-        cells = [f"{hours[f'{students} on {count}']:.1f} h" for count in machines]
-        rows.append([f"{students:,}", *cells])
-    names = [f"{count} machine{'s' if count > 1 else ''}" for count in machines]
+    rows = [
+        [f"{int(students):,}", *(f"{taken:.1f} h" for taken in by_machines.values())]
+        for students, by_machines in hours.items()
+    ]
+    machines = next(iter(hours.values()))
+    names = [f"{count} machine{'' if count == '1' else 's'}" for count in machines]
     return table(["submissions", *names], rows)
 
 

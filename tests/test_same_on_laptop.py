@@ -33,12 +33,13 @@ LONG = {"fit", "fit-raw", "fit-feedforward", "blind", "real", "novel", "compare"
 # MXNet's rounding, far below what a check allows, is not the same twice, and what stands in memory
 # that a student's network must not read is anything.
 NUMBER = r"\b(sequential|embedding|simple_rnn|dense|lstm)_?\d+"
+ROUNDING = r"(?<=difference )\S+(?=, at most)"
 VARIES = {
     "simple_rnn_keras": NUMBER,
     "flattens_before_the_lstm": NUMBER,
-    "gluon_sentiment": rf"{NUMBER}|(?<=difference )\S+(?=, at most)",
-    "forgets_the_empty_review": rf"{NUMBER}|(?<=expected )\S+(?=[,;] )|(?<=found )\S+(?=[,;] )"
-    r"|(?<=difference )\S+(?=, at most)|(?<=difference is )\S+(?=, at most)",
+    "gluon_sentiment": rf"{NUMBER}|{ROUNDING}",
+    "forgets_the_empty_review": rf"{NUMBER}|{ROUNDING}|(?<=difference is )\S+(?=, at most)"
+    r"|(?<=expected )\S+(?=[,;] )|(?<=found )\S+(?=[,;] )",
 }
 UNTRAINED = {"pytorch": "model = CNNLSTM(**SIZES)", "keras": "model = build_cnn_lstm(**SIZES)"}
 
