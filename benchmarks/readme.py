@@ -131,29 +131,23 @@ def attacks() -> str:
 
 
 def recipes() -> str:
-    """Seconds to the accuracy that a source printed, by its recipe and by ours."""
+    """Seconds to the same accuracy, by a source's recipe and by ours."""
     rows = []
     networks = load("recipes")
     del networks["command"]
     for name, found in sorted(networks.items(), key=lambda item: item[1]["lecture"]):
-        source, ours = found["source"], found["ours"]
-        per_epoch = [f"{run['seconds_per_epoch']:.0f} s" for run in (source, ours)]
-        rows.append([found["lecture"], name, *per_epoch, found["printed"] or "none"])
-        rows[-1] += [_until(run, found["printed"]) for run in (source, ours)]
-        factor = found.get("times_faster")
-        at_least = "≥ " if factor and source["seconds_to_printed"] is None else ""
-        rows[-1].append(f"{at_least}{factor:.1f}" if factor else "–")
-    header = ["lecture", "network", "epoch, source", "epoch, here", "source printed"]
+        race, runs = found["race"], (found["source"], found["ours"])
+        per_epoch = [f"{run['seconds_per_epoch']:.0f} s" for run in runs]
+        whose = "" if race["target"] == found["printed"] else " (its best here)"
+        late = race["source"] is None
+        theirs = f"not in {runs[0]['seconds']:.0f} s" if late else f"{race['source']:.0f} s"
+        factor = f"{'≥ ' if late else ''}{race['times_faster']:.1f}"
+        target = f"{race['target']:.3f}{whose}"
+        rows.append([found["lecture"], name, *per_epoch, target, theirs])
+        rows[-1] += [f"{race['ours']:.0f} s", factor]
+    header = ["lecture", "network", "epoch, source", "epoch, here", "accuracy of the source"]
     header += ["seconds to it, source", "seconds to it, here", "times faster"]
-    return table(header, [[str(cell) for cell in row] for row in rows])
-
-
-def _until(run: dict, printed: float | None) -> str:
-    if printed is None:
-        return "–"
-    if run["seconds_to_printed"] is None:
-        return f"not in {run['seconds']:.0f} s"
-    return f"{run['seconds_to_printed']:.0f} s"
+    return table(header, rows)
 
 
 def grading() -> str:
