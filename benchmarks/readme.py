@@ -136,18 +136,20 @@ def recipes() -> str:
     networks = load("recipes")
     del networks["command"]
     for name, found in sorted(networks.items(), key=lambda item: item[1]["lecture"]):
-        race, runs = found["race"], (found["source"], found["ours"])
-        per_epoch = [f"{run['seconds_per_epoch']:.0f} s" for run in runs]
+        race = found["race"]
+        per_epoch = [f"{found[key]['seconds_per_epoch']:.0f} s" for key in ("source", "ours")]
         whose = "" if race["target"] == found["printed"] else " (its best here)"
-        late = race["source"] is None
-        theirs = f"not in {runs[0]['seconds']:.0f} s" if late else f"{race['source']:.0f} s"
-        factor = f"{'≥ ' if late else ''}{race['times_faster']:.1f}"
-        target = f"{race['target']:.3f}{whose}"
-        rows.append([found["lecture"], name, *per_epoch, target, theirs])
-        rows[-1] += [f"{race['ours']:.0f} s", factor]
+        rows.append([found["lecture"], name, *per_epoch, f"{race['target']:.3f}{whose}"])
+        rows[-1] += [_until(found[key], race[key]) for key in ("source", "ours")]
+        at_least = "" if race["source"] else "≥ "
+        rows[-1].append(f"{at_least}{race['times_faster']:.1f}" if race["ours"] else "–")
     header = ["lecture", "network", "epoch, source", "epoch, here", "accuracy of the source"]
     header += ["seconds to it, source", "seconds to it, here", "times faster"]
     return table(header, rows)
+
+
+def _until(run: dict, seconds: float | None) -> str:
+    return f"not in {run['seconds']:.0f} s" if seconds is None else f"{seconds:.0f} s"
 
 
 def grading() -> str:

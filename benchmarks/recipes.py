@@ -20,14 +20,12 @@ import contextlib
 import io
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from subprocess import PIPE, run
 from types import SimpleNamespace
-
-os.environ |= {"MPLBACKEND": "agg", "TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 import nbformat
 import numpy as np
@@ -40,6 +38,7 @@ RESULTS = REPOSITORY / "benchmarks" / "results" / "recipes.json"
 PATIENCE = 600  # seconds of training
 PARTS = 4  # of an epoch: a score after each
 PROFILED = 30  # batches
+QUIET = {"MPLBACKEND": "agg", "TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 GOAL = 5
 
 
@@ -513,7 +512,8 @@ def main(arguments: list[str]) -> int:
     results["command"] = "python benchmarks/recipes.py"
     for name in options.names or RECIPES:
         command = [sys.executable, __file__, "--here", name]
-        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        environment = os.environ | QUIET
+        answer = run(command, stdout=PIPE, text=True, check=True, env=environment)
         results[name] = json.loads(answer.stdout.splitlines()[-1])
         results[name]["cores"] = len(os.sched_getaffinity(0))
         write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")

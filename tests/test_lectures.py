@@ -16,7 +16,9 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
-import lectures  # noqa: E402  (a script, not a package)
+import recipes  # noqa: E402
+
+import lectures  # noqa: E402  (scripts, not a package)
 
 PATHS = sorted((REPOSITORY / "lectures").glob("[0-9]*.ipynb"))
 COMPANIONS = {"06_one_lstm_gluon"}  # runs for another lecture, and says so
@@ -110,3 +112,34 @@ def test_means_are_over_the_seeds(tmp_path, monkeypatch):
         "x: no results for 'GRU'",
     ]
     assert json.loads((tmp_path / "x.json").read_text())["seeds"]["1"]["minutes"] == 1.0
+
+
+def test_recipes_race_to_what_the_source_printed():
+    slow = {"seconds": 60.0, "accuracy": [[20.0, 0.60], [40.0, 0.70], [60.0, 0.72]]}
+    fast = {"seconds": 10.0, "accuracy": [[5.0, 0.71], [10.0, 0.74]]}
+    found = {"target": 0.7, "source": 40.0, "ours": 5.0, "times_faster": 8.0}
+    assert recipes.race(0.7, slow, fast) == found
+    # the source's recipe does not get there: it counts with all its time
+    found = {"target": 0.73, "source": None, "ours": 10.0, "times_faster": 6.0}
+    assert recipes.race(0.73, slow, fast) == found
+    # ours does not, or nothing is printed: to the source's best
+    found = {"target": 0.72, "source": 60.0, "ours": 10.0, "times_faster": 6.0}
+    assert recipes.race(0.8, slow, fast) == recipes.race(None, slow, fast) == found
+    assert recipes.race(0.8, fast, slow)["times_faster"] is None
+
+
+def test_a_clock_scores_each_quarter_and_stops_meanwhile(monkeypatch):
+    now = iter(range(0, 1000, 10))
+    monkeypatch.setattr(recipes.time, "perf_counter", lambda: next(now))
+    clock = recipes.Clock(steps=6, score=lambda: next(now) and 0.5)
+    assert list(clock.watch("abcdef")) == list("abcdef")
+    assert clock.result() == {
+        "seconds": 60,
+        "epochs": 1.0,
+        "seconds_per_epoch": 60.0,
+        "accuracy": [[20, 0.5], [30, 0.5], [50, 0.5], [60, 0.5]],
+    }
+    monkeypatch.setattr(recipes, "PATIENCE", 75)
+    with pytest.raises(recipes.PatienceError):
+        list(clock.watch("abcdef"))
+    assert clock.done == 8
