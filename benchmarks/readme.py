@@ -152,6 +152,22 @@ def _until(run: dict, seconds: float | None) -> str:
     return f"not in {run['seconds']:.0f} s" if seconds is None else f"{seconds:.0f} s"
 
 
+def profiles() -> str:
+    """Where the time of a batch goes, for each of our networks."""
+    rows = []
+    networks = load("recipes")
+    del networks["command"]
+    for name, found in sorted(networks.items(), key=lambda item: item[1]["lecture"]):
+        parts = dict(found["profile"]["ms_per_batch"])
+        total, making, forward = sum(parts.values()), parts.pop("batch"), parts.pop("forward")
+        shares = [f"{part / total:.0%}" for part in (making, forward, sum(parts.values()))]
+        operators = list(found["profile"].get("operators", {}).items())[:2]
+        costly = ", ".join(f"`{key}` {share:.0%}" for key, share in operators)
+        rows.append([name, f"{total:.0f} ms", *shares, costly or "–"])
+    header = ["network", "a batch", "making it", "forward", "backward and update"]
+    return table([*header, "costliest operators"], rows)
+
+
 def grading() -> str:
     """A class under stock nbgrader and under ours."""
     found = load("grading")
@@ -241,6 +257,7 @@ SECTIONS = {
     "mutants": mutants,
     "grade": grade,
     "recipes": recipes,
+    "profiles": profiles,
     "grading": grading,
     "cost_model": cost_model,
     "warm_kernels": warm_kernels,
