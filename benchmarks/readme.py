@@ -145,7 +145,12 @@ def recipes() -> str:
         rows[-1].append(f"{at_least}{race['times_faster']:.1f}" if race["ours"] else "–")
     header = ["lecture", "network", "epoch, source", "epoch, here", "accuracy of the source"]
     header += ["seconds to it, source", "seconds to it, here", "times faster"]
-    return table(header, rows)
+    waits = [
+        f"{found['source']['waited']:.0f} of {found['source']['seconds']:.0f} s ({name})"
+        for name, found in networks.items()
+        if found["source"].get("waited", 0) >= 1
+    ]
+    return f"{table(header, rows)}\n\nWaiting between epochs, by the sources' recipes: {', '.join(waits)}."
 
 
 def _until(run: dict, seconds: float | None) -> str:

@@ -80,11 +80,15 @@ class Clock:
 
     def __init__(self, steps: int, score: Callable[[], float]) -> None:
         self.steps, self.score = steps, score  # steps of an epoch
-        self.done, self.seconds, self.points = 0, 0.0, []
+        self.done, self.seconds, self.waited, self.points = 0, 0.0, 0.0, []
 
     def start(self) -> None:
         """An epoch begins."""
         self.since = time.perf_counter()
+
+    def first_batch(self) -> None:
+        """The first batch of an epoch is there."""
+        self.waited += time.perf_counter() - self.since
 
     def tick(self) -> None:
         """A batch has been trained on."""
@@ -108,6 +112,7 @@ class Clock:
         epochs = self.done / self.steps
         return {
             "seconds": round(self.seconds, 1),
+            "waited": round(self.waited, 1),  # of these, for the first batch of an epoch; Keras
             "epochs": round(epochs, 2),
             "seconds_per_epoch": round(self.seconds / epochs, 1),
             "accuracy": self.points,  # [seconds, validation accuracy]
@@ -125,6 +130,11 @@ def clocked(base: type, score: Callable[[object], float], clocks: list[Clock]) -
         def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
             super().on_epoch_begin(epoch, logs)
             clocks[-1].start()
+
+        def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+            super().on_train_batch_begin(batch, logs)
+            if batch == 0:
+                clocks[-1].first_batch()
 
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
             super().on_train_batch_end(batch, logs)

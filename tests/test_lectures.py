@@ -135,6 +135,7 @@ def test_a_clock_scores_each_quarter_and_stops_meanwhile(monkeypatch):
     assert list(clock.watch("abcdef")) == list("abcdef")
     assert clock.result() == {
         "seconds": 60,
+        "waited": 0,
         "epochs": 1.0,
         "seconds_per_epoch": 60.0,
         "accuracy": [[20, 0.5], [30, 0.5], [50, 0.5], [60, 0.5]],
