@@ -150,7 +150,8 @@ def recipes() -> str:
         for name, found in networks.items()
         if found["source"].get("waited", 0) >= 1
     ]
-    return f"{table(header, rows)}\n\nWaiting between epochs, by the sources' recipes: {', '.join(waits)}."
+    waiting = f"Waiting between epochs, by the sources' recipes: {', '.join(waits)}."
+    return f"{table(header, rows)}\n\n{waiting}"
 
 
 def _until(run: dict, seconds: float | None) -> str:
