@@ -150,7 +150,7 @@ def recipes() -> str:
         for name, found in networks.items()
         if found["source"].get("waited", 0) >= 1
     ]
-    waiting = f"Waiting between epochs, by the sources' recipes: {', '.join(waits)}."
+    waiting = f"The sources' times contain waiting between epochs: {', '.join(waits)}."
     return f"{table(header, rows)}\n\n{waiting}"
 
 
