@@ -130,12 +130,17 @@ def attacks() -> str:
     return table(header, rows)
 
 
+def networks() -> list[tuple[str, dict]]:
+    """What `recipes.py` measured of each network, in the order of the lectures."""
+    found = load("recipes")
+    del found["command"]
+    return sorted(found.items(), key=lambda item: item[1]["lecture"])
+
+
 def recipes() -> str:
     """Seconds to the same accuracy, by a source's recipe and by ours."""
     rows = []
-    networks = load("recipes")
-    del networks["command"]
-    for name, found in sorted(networks.items(), key=lambda item: item[1]["lecture"]):
+    for name, found in networks():
         race = found["race"]
         per_epoch = [f"{found[key]['seconds_per_epoch']:.0f} s" for key in ("source", "ours")]
         whose = "" if race["target"] == found["printed"] else " (its best here)"
@@ -147,7 +152,7 @@ def recipes() -> str:
     header += ["seconds to it, source", "seconds to it, here", "times faster"]
     waits = [
         f"{found['source']['waited']:.0f} of {found['source']['seconds']:.0f} s ({name})"
-        for name, found in networks.items()
+        for name, found in networks()
         if found["source"].get("waited", 0) >= 1
     ]
     waiting = f"The sources' times contain waiting between epochs: {', '.join(waits)}."
@@ -161,9 +166,7 @@ def _until(run: dict, seconds: float | None) -> str:
 def profiles() -> str:
     """Where the time of a batch goes, for each of our networks."""
     rows = []
-    networks = load("recipes")
-    del networks["command"]
-    for name, found in sorted(networks.items(), key=lambda item: item[1]["lecture"]):
+    for name, found in networks():
         parts = dict(found["profile"]["ms_per_batch"])
         total, making, forward = sum(parts.values()), parts.pop("batch"), parts.pop("forward")
         shares = [f"{part / total:.0%}" for part in (making, forward, sum(parts.values()))]

@@ -119,6 +119,17 @@ class Clock:
         }
 
 
+def torch_clock(model: object, steps: int, score: Callable[[], float]) -> Clock:
+    """A clock whose scoring leaves the model ready to be trained on."""
+
+    def score_and_return() -> float:
+        found = score()
+        model.train()
+        return found
+
+    return Clock(steps, score_and_return)
+
+
 def clocked(base: type, score: Callable[[object], float], clocks: list[Clock]) -> type:
     """A Keras callback that also runs a clock, which is appended to `clocks`."""
 
@@ -188,7 +199,9 @@ def battlefield(cells: str, train: str, source: Callable) -> Callable:
         def compete(name: str, model: object, data: object, **settings: object) -> dict:
             """As in the lecture, without the test reviews."""
             size = settings.get("batch_size", 64)
-            clock = torch_clock(names, model, -(-len(data.train.y) // size))
+            clock = torch_clock(
+                model, -(-len(data.train.y) // size), lambda: names.accuracy(model, data.valid)
+            )
 
             def batches(split: object, *rest: object, **width: object) -> Iterable:
                 found = plain_batches(split, *rest, **width)
@@ -210,24 +223,13 @@ def battlefield(cells: str, train: str, source: Callable) -> Callable:
     return measure
 
 
-def torch_clock(names: SimpleNamespace, model: object, steps: int) -> Clock:
-    """A clock that scores a network of lecture 3."""
-
-    def score() -> float:
-        found = names.accuracy(model, names.film.valid)
-        model.train()
-        return found
-
-    return Clock(steps, score)
-
-
 def padded_training(names: SimpleNamespace, model: object) -> dict:
     """Source C's way: full length, batches of 64, Adam at 0.001, five epochs."""
     torch, rng = names.torch, np.random.default_rng(0)
     optimizer = torch.optim.Adam(model.parameters())
     x = names.imdb.pad(names.film.train.x, names.MAXLEN)
     y = names.film.train.y.astype("float32")
-    clock = torch_clock(names, model, -(-len(y) // 64))
+    clock = torch_clock(model, -(-len(y) // 64), lambda: names.accuracy(model, names.film.valid))
 
     def epoch() -> None:
         order = rng.permutation(len(y))
@@ -289,13 +291,7 @@ def packed_lstm() -> tuple[dict, dict, dict]:
 
     def clock(model: object, words: dict, steps: int) -> Clock:
         check = names.make_dataset(names.valid, words)
-
-        def score() -> float:
-            found, _ = names.score(names.predict(model, check), check)
-            model.train()
-            return found
-
-        return Clock(steps, score)
+        return torch_clock(model, steps, lambda: names.score(names.predict(model, check), check)[0])
 
     def train_epoch(model: object, loader: object, *settings: object) -> float:
         """As in the lecture, watched."""
