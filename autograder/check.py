@@ -2,8 +2,8 @@
 
 Every check prints one line when it passes and raises CheckError with one sentence when it does not:
 what was expected, what was found, and, where the cause is known, what to do. Checks see data only
-(see `student`), so the same test cell runs on a laptop and in the judge. Of a hidden test that fails
-students read one fixed sentence (see `Hidden`).
+(see `student`), so the same test cell runs on a laptop and in the judge. Of a hidden test that
+fails students read one fixed sentence (see `Hidden`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,14 @@ class Points:
         """The points earned, as a number that nbgrader reads as partial credit."""
         if not math.isclose(self.offered, self.available):
             raise ValueError(f"parts offer {self.offered:g} points, the cell {self.available:g}")
-        return int(self.earned) if self.earned == int(self.earned) else self.earned
+        return Earned(self.earned)
+
+
+class Earned(float):
+    """Points earned in a test; where its visible part ends with them, the whole gives no more."""
+
+    def __repr__(self) -> str:
+        return f"{float(self):.12g}"
 
 
 class Hidden:

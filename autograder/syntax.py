@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from threading import Lock
 
 from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+from nbgrader.preprocessors import ClearHiddenTests
 
 BEGIN_HIDDEN = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
 _one_at_a_time = Lock()
@@ -23,10 +24,11 @@ def parse_cell(source: str) -> ast.Module:
 
 
 def split_hidden(source: str) -> tuple[str, str]:
-    """A test cell's source in two: what students see, and all from its hidden tests on.
+    """A test cell's source in two: what is run at its place, and the hidden part, which is run later.
 
-    Where the two cannot be run one after the other, because hidden tests begin inside a block, all
-    of it counts as hidden.
+    The hidden part is all from the first hidden test on. Where the two cannot be run one after the
+    other, because hidden tests begin inside a block, students' own version of the cell comes first
+    and then all of it.
     """
     lines = source.split("\n")
     marks = [n for n, line in enumerate(lines) if BEGIN_HIDDEN in line]
@@ -37,31 +39,26 @@ def split_hidden(source: str) -> tuple[str, str]:
         parse_cell(visible)
         parse_cell(hidden)
     except SyntaxError:
-        return "", source
+        return _if_code(released(source)), source
     return visible, hidden
 
 
-def texts(source: str) -> list[list[str]]:
-    """The texts in a cell's code: each as its parts, between which an f-string puts values."""
-    found = []
-    for node in ast.walk(parse_cell(source)):
-        if isinstance(node, ast.JoinedStr):
-            parts = [""]
-            for value in node.values:
-                if isinstance(value, ast.Constant):
-                    parts[-1] += value.value
-                else:
-                    parts.append("")
-            found.append(parts)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.append([node.value])
-    return found
+def _if_code(source: str) -> str:
+    try:
+        parse_cell(source)
+    except SyntaxError:  # nothing else stood in the block
+        return ""
+    return source
 
 
-def public_text(known: list[list[str]], text: str) -> str:
-    """What may be shown of `text`, one of the `known` ones: not the values in an f-string."""
-    for parts in known:
-        has_words = re.search(r"[a-z]{3}", "".join(parts))
-        if has_words and re.fullmatch("(?s:.*)".join(map(re.escape, parts)), text):
-            return "…".join(parts)
-    return ""
+def released(source: str) -> str:
+    """A cell's source as students get it, without hidden tests."""
+    cell = NotebookNode(source=source)
+    ClearHiddenTests()._remove_hidden_test_region(cell)
+    return cell.source
+
+
+def literals(source: str) -> set[str]:
+    """The texts that stand in a cell's code as they are, without values put in."""
+    nodes = ast.walk(parse_cell(source))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
