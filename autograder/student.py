@@ -7,7 +7,6 @@ and the same messages, because both exchange the same JSON text (see `wire`).
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +20,6 @@ class StudentError(AssertionError):
     """The student's code raised an error, or gave something that a test cannot use."""
 
     cause = ""  # the name of the exception that the student's code raised
-
-    def public(self) -> str:
-        """What may be said of it where the test's data is hidden: nothing the student chose."""
-        kind = getattr(builtins, self.cause, None)
-        if isinstance(kind, type) and issubclass(kind, Exception):
-            return f"your code raised {kind.__name__}"
-        return "your code raised an error or gave something that a test cannot use"
 
     def _render_traceback_(self) -> list[str]:  # notebooks show the sentence, not our call stack
         return [f"{type(self).__name__}: {self}"]
@@ -121,7 +113,8 @@ def _ask(op: str, **arguments: Any) -> Any:
 
 
 def _student_error(error: dict) -> Exception:
-    name, message, where = (str(error.get(key, "")) for key in ("type", "message", "where"))
+    lengths = {"type": 100, "message": 2000, "where": 300}
+    name, message, where = (wire.clean(str(error.get(k, "")), n) for k, n in lengths.items())
     if name == "NotImplementedError":
         return NotImplementedError(message or "this part of the notebook is still to be written")
     place = f"  [in {where}]" if where else ""

@@ -33,6 +33,15 @@ class Ref:
     kind: str  # what the student's kernel says it is, e.g. "CNNLSTM (torch)"
 
 
+def clean(text: str, most: int) -> str:
+    """At most `most` characters of a text from a student's side, all of which can be shown.
+
+    Lone surrogates and control characters (but line ends and tabs) become "\ufffd".
+    """
+    text = text if len(text) <= most else text[:most] + "…"
+    return "".join(c if c in "\n\t" or c.isprintable() or c == "\u00a0" else "\ufffd" for c in text)
+
+
 def encode(value: Any) -> str:
     """Turn `value` into JSON text. Raises WireError for anything that is not plain data."""
     try:
