@@ -8,6 +8,7 @@ other side checks everything that it receives.
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -25,6 +26,8 @@ class Agent:
     def __init__(self, namespace: MutableMapping[str, Any]) -> None:
         self.namespace = namespace
         self.objects: dict[int, Any] = {}
+        self.next_id = time.time_ns()  # a reference into another kernel finds nothing here
+        self.kept: dict[int, tuple[dict[str, Any], dict[int, tuple[Any, list]]]] = {}
         self.operations: dict[str, Callable] = {
             "get": self.get,
             "call": self.call,
@@ -32,6 +35,8 @@ class Agent:
             "predict": self.predict,
             "weights": self.weights,
             "load": self.load,
+            "keep": self.keep,
+            "recall": self.recall,
         }
 
     def handle(self, request: str) -> str:
@@ -78,6 +83,35 @@ class Agent:
         model = self._import(ref)
         _adapter(model).load(model, arrays)
 
+    def keep(self, place: int) -> None:
+        """Keep what names mean now: plain mutable data as copies, models with their weights."""
+        names = {n: v for n, v in self.namespace.items() if not _is_ipython(n)}
+        models = {id(v): v for v in names.values() if _adapter_or_none(v)}
+        last = next(reversed(self.kept.values()), ({}, {}))[1]
+        weights = {key: (model, self._weights(model, last)) for key, model in models.items()}
+        self.kept[place] = Copier().copy(names), weights
+
+    def recall(self, place: int) -> None:
+        """Give names the meaning again that they had when `keep` was asked at `place`."""
+        names, weights = self.kept[place]
+        for name in [n for n in self.namespace if not _is_ipython(n) and n not in names]:
+            del self.namespace[name]
+        self.namespace.update(Copier().copy(names))
+        for model, arrays in weights.values():
+            if arrays is not None:
+                _adapter(model).load(model, arrays)
+
+    def _weights(self, model: Any, last: dict[int, tuple[Any, list]]) -> list | None:
+        """Copies of a model's trainable arrays; those of the last time if they are equal."""
+        try:
+            arrays = [array for _, array in _adapter(model).weights(model)]
+        except Exception:  # a model that has not been built yet
+            return None
+        before = last.get(id(model), (None, None))[1] or []
+        if len(before) == len(arrays) and all(map(np.array_equal, before, arrays)):
+            return before
+        return [np.array(array) for array in arrays]
+
     def _find(self, name: str) -> Any:
         if name not in self.namespace:
             raise NotImplementedError(
@@ -93,7 +127,8 @@ class Agent:
         try:
             wire.encode(plain)
         except wire.WireError:
-            key = len(self.objects)
+            self.next_id += 1
+            key = self.next_id
             self.objects[key] = value
             return wire.Ref(key, type(value).__name__)
         return plain
@@ -173,6 +208,68 @@ class GluonAdapter:
         trainable = [p for p in model.collect_params().values() if p.grad_req != "null"]
         for parameter, array in zip(trainable, arrays, strict=True):
             parameter.set_data(mx.nd.array(array))
+
+
+class Copier:
+    """Copies lists, tuples, dicts, sets, arrays and data frames; everything else stays itself.
+
+    What is the same object in two places is so in the copy, too. Beyond `MOST_COPIED` items and
+    bytes objects stay themselves: data of that size is rarely changed in place.
+    """
+
+    MOST_COPIED = 200_000, 2**28
+
+    def __init__(self) -> None:
+        self.items, self.bytes = self.MOST_COPIED
+        self.done: dict[int, Any] = {}
+
+    def copy(self, value: Any) -> Any:
+        kind = type(value)
+        if kind not in (list, tuple, dict, set, np.ndarray) and not _is_frame(value):
+            return value
+        if id(value) in self.done:
+            return self.done[id(value)]
+        size = len(value) if kind is not np.ndarray and not _is_frame(value) else 1
+        if self.items < size:
+            return value
+        self.items -= size
+        self.done[id(value)] = copied = self._start(value)
+        if kind is list:
+            copied.extend(map(self.copy, value))
+        elif kind is dict:
+            copied.update((key, self.copy(item)) for key, item in value.items())
+        elif kind is tuple:
+            self.done[id(value)] = copied = tuple(map(self.copy, value))
+        return copied
+
+    def _start(self, value: Any) -> Any:
+        if type(value) in (list, dict, tuple):
+            return type(value)()
+        if type(value) is set:
+            return set(value)
+        size = int(value.nbytes if type(value) is np.ndarray else value.memory_usage().sum())
+        if self.bytes < size:
+            return value
+        self.bytes -= size
+        return value.copy()
+
+
+def _is_frame(value: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    frames = getattr(pandas, "DataFrame", None), getattr(pandas, "Series", None)
+    return pandas is not None and type(value) in frames
+
+
+def _is_ipython(name: str) -> bool:
+    """Whether a global name is IPython's, which changes from cell to cell."""
+    return name.startswith("_") or name in ("In", "Out", "get_ipython", "exit", "quit")
+
+
+def _adapter_or_none(value: Any) -> Any:
+    try:
+        return _adapter(value)
+    except Exception:  # TypeError, or whatever an odd object leads to
+        return None
 
 
 def _adapter(model: Any) -> type[TorchAdapter | KerasAdapter | GluonAdapter]:
