@@ -1,9 +1,12 @@
 """Runs a submitted notebook: the student's cells in the sandbox, the test cells in the judge.
 
+First all cells in their order, of the test cells what students see; then the hidden parts, each in
+the state that the notebook had at its place, while nothing that the student's code prints is kept.
+
 One policy for what goes wrong: a cell that runs too long is interrupted; a kernel that does not
-come back, or that dies, is replaced by a fresh one in which the cells before are run again, without
-the cell that did it. That question scores 0 with the reason, the others go on. After
-`MAX_KERNELS` kernels the rest of the notebook is left ungraded, with the reason.
+come back, or that ends, is replaced by a fresh one in which the cells before are run again, without
+the cell that did it. That question scores 0 with the reason, the others go on. After `MAX_KERNELS`
+kernels no further cell is run, and what was not tested by then scores 0 with the reason.
 """
 
 from __future__ import annotations
@@ -12,9 +15,10 @@ import ast
 import functools
 import json
 import os
+import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,9 +38,15 @@ from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Dict, Unicode
 
 from autograder import check, sandbox, scoring, syntax, wire
+from autograder.judge import ends_python
 
 MAX_KERNELS = 3
+MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
+MAX_QUEUE = 256  # messages that wait to be read
+MAX_MESSAGE_BYTES = 4 * 2**20
+ANSWER_SECONDS = 20  # for a question that takes no time
 GRACE_SECONDS = 5  # to come back after an interrupt
+PAUSE_SECONDS = 0.3  # after each cell that is run again: what ends the kernel late shows here
 STAGES = ("kernels ready", "imports", "student cells", "tests", "shutdown")  # timed, in the log
 REPOSITORY = Path(__file__).parent.parent
 # What a student's kernel sees of this repository: no solutions, no class, no other submissions.
@@ -46,6 +56,7 @@ VISIBLE = [
     *(REPOSITORY / "autograder" / name for name in ("reference.py", "student.py", "wire.py")),
     REPOSITORY / "autograder" / "thresholds",
 ]
+_RESTORE = "__import__('autograder.agent', fromlist=['agent']).restore_ipython()"
 JUDGE_IMPORTS = {"autograder", "data", "numpy", "math"}
 
 
@@ -92,7 +103,7 @@ class Execute(NbGraderPreprocessor):
     def _unreadable(self, nb: NotebookNode) -> bool:
         note = nb.metadata.get("autograder", {}).get("not_graded")
         for cell in nb.cells:
-            if note and is_grade(cell) and not is_solution(cell):
+            if note and is_test(cell):
                 scoring.record(cell, scoring.NOT_GRADED, note)
         return bool(note)
 
@@ -111,38 +122,43 @@ class NotebookRun:
         self.settings, self.nb, self.limits, self.log = settings, nb, limits, settings.log
         self.folder = Path(resources["metadata"]["path"])
         self.cores = resources.get("autograder", {}).get("cores", [])
-        self.deadline = time.monotonic() + limits.notebook_seconds
         self.imports, self.plain = imports_for_judge(nb)
         self.in_judge = not self.plain or plain_tests == "judge"
         self.kernels = 0
+        self.results: dict[int, list[scoring.Result]] = {}  # of test cells, part by part
+        self.pending: dict[int, str] = {}  # test cells whose hidden part is still to run
         self.lost: dict[int, str] = {}  # cells that ended a kernel, and how
-        self.hidden: dict[int, dict] = {}  # test cells whose hidden part ran: see `_run_test`
-        self.given_up = ""
+        self.hidden: dict[int, dict] = {}  # test cells whose hidden part ran: see `_run_hidden`
+        self.given_up = ""  # why no further cell is run
+        self.replaying = 0
         self.student: Client | None = None
         self.judge: Client | None = None
+        self.introduced = False
         self.seconds = dict.fromkeys(STAGES, 0.0)
         nb.metadata.pop("widgets", None)
 
     def execute(self) -> None:
-        """Run every code cell in order; each test cell ends with a record of its score."""
+        """Run every code cell in order, then the hidden parts; record every test cell's score."""
+        self.deadline = time.monotonic() + self.limits.notebook_seconds
         with self._clock("kernels ready"):
             self._start_student()
             if self.in_judge:
                 self._start_judge()
             self.student.wait_until_ready()
-        cells = "imports"  # the first cell of a notebook
+        stage, end = "imports", len(self.nb.cells)  # the first cell of a notebook imports
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type != "code":
                 continue
-            is_test = is_grade(cell) and not is_solution(cell)
-            if not self.given_up:
-                try:
-                    with self._clock("tests" if is_test else cells):
-                        self._run(index, cell, is_test)
-                    cells = "student cells"
-                except KernelLostError as error:
-                    self._replace_student(index, str(error))
-            if is_test:
+            with self._clock("tests" if is_test(cell) else stage):
+                self._attempt(index, self._run_test if is_test(cell) else self._run_cell, index)
+            stage = stage if is_test(cell) else "student cells"
+            if self.given_up:
+                end = index
+                break
+        with self._clock("tests"):
+            self._run_all_hidden(end)
+        for index, cell in enumerate(self.nb.cells):
+            if is_test(cell):
                 self._score(index, cell)
 
     def close(self) -> None:
@@ -161,80 +177,155 @@ class NotebookRun:
         finally:
             self.seconds[stage] += time.monotonic() - start
 
-    def _run(self, index: int, cell: NotebookNode, is_test: bool) -> None:
+    # ---------------------------------------------------------------- cells and tests
+
+    def _attempt(self, index: int, step: Callable[[int], None], end: int) -> None:
+        """Take a step for the cell at `index`, again if another cell turns out to end kernels.
+
+        The cells before `end` have been run by then.
+        """
+        while not self.given_up and index not in self.lost:
+            if time.monotonic() >= self.deadline:
+                self.given_up = (
+                    f"the notebook ran longer than {self.limits.notebook_seconds} seconds"
+                )
+                return
+            try:
+                return step(index)
+            except KernelLostError as error:
+                self._recover(index, str(error), end)
+
+    def _run_cell(self, index: int) -> None:
+        self._run_student(index, self.nb.cells[index])
+
+    def _run_student(self, index: int, cell: NotebookNode) -> None:
+        self.student.run(cell, index, self._patience())
+        self.student.settle()
+
+    def _patience(self) -> int:
         remaining = self.deadline - time.monotonic()
-        if remaining <= 0:
-            self.given_up = f"the notebook ran longer than {self.limits.notebook_seconds} seconds"
-            return
-        seconds = int(min(self.limits.cell_seconds, remaining)) + 1
-        if is_test and self.in_judge:
-            self._run_in_judge(index, cell, seconds)
-            return
-        if is_test:
-            self.student.quietly("__import__('autograder.agent').agent.restore_ipython()")
-            self._run_test(self.student, index, cell, seconds)
-        else:
-            self.student.run(cell, index, seconds)
+        return int(max(0, min(self.limits.cell_seconds, remaining))) + 1
 
-    def _run_in_judge(self, index: int, cell: NotebookNode, seconds: int) -> None:
-        if not self.introduced:
-            self._introduce()
-        self.judge.quietly(f"_judge.start_clock({seconds})")
-        self._run_test(self.judge, index, cell, seconds + 2 * GRACE_SECONDS)
-        if any(check.NO_ANSWER in _text(output) for output in cell.outputs):  # also a part's
-            self.student.expect_answer()
-
-    def _run_test(self, client: Client, index: int, cell: NotebookNode, seconds: int) -> None:
-        """Run a test cell, its hidden part by itself so that feedback can tell the two apart."""
+    def _run_test(self, index: int) -> None:
+        """Run what is run of a test cell at its place."""
+        cell = self.nb.cells[index]
+        cell.outputs, self.results[index] = [], []
         visible, hidden = syntax.split_hidden(cell.source)
-        cell.outputs = []
+        if not self.in_judge:
+            return self._run_in_kernel(index, cell, visible, hidden)
         if visible.strip() or not hidden:
-            self._run_part(client, index, cell, visible, "globals()", seconds)
-        if not hidden or is_failed(cell):
-            return
-        cell.outputs = [output for output in cell.outputs if output.output_type != "execute_result"]
-        self.hidden[index] = {"from_output": len(cell.outputs), "told": []}
-        if client is self.judge:
-            client.quietly(f"_judge.begin_hidden({cell.source!r})")
-        known = "{**globals(), **_judge.names_of_plain}" if visible.strip() else "globals()"
-        self._run_part(client, index, cell, hidden, known, seconds)
-        if client is self.judge:
-            told = json.loads(client.quietly(f"_judge.end_hidden({is_failed(cell)})"))
-        else:
-            errors = [output.evalue for output in cell.outputs if output.output_type == "error"]
-            texts = syntax.texts(cell.source)
-            told = [f"✗ {syntax.public_text(texts, e) or check.NOT_AS_EXPECTED}" for e in errors]
-        self.hidden[index]["told"] = told
+            self.results[index].append(self._run_in_judge(index, cell, visible))
+        if hidden and not any(result.error for result in self.results[index]):
+            if visible.strip():
+                cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+            self.pending[index] = hidden
+            self._keep(index)
+        return None
 
-    def _run_part(
-        self,
-        client: Client,
-        index: int,
-        cell: NotebookNode,
-        source: str,
-        known: str,
-        seconds: int,
-    ) -> None:
-        if self.plain and client is self.judge:
-            source = f"_judge.run_plain({source!r}, {known})"
-        part = NotebookNode({**cell, "source": source, "outputs": []})
+    def _run_in_judge(
+        self, index: int, cell: NotebookNode, source: str, place: int | None = None
+    ) -> scoring.Result:
+        """Run a test's source in the judge; what the judge then has on record."""
+        token, seconds = secrets.token_hex(8), self._patience()
+        code = f"_judge.run({token!r}, {source!r}, {seconds}, {self.plain}, {place})"
+        part = NotebookNode(source=code, outputs=[])
         try:
-            client.run(part, index, seconds)
+            with self._judge_at_work():
+                self._introduce()
+                self.judge.run(part, index, seconds + 2 * GRACE_SECONDS)
+                record = json.loads(self.judge.ask(f"_judge.record({token!r})"))
         finally:
             cell.outputs = cell.outputs + part.outputs
+        result = scoring.result_of(record)
+        if result.error and not any(o.output_type == "error" for o in cell.outputs):
+            cell.outputs.append(error_output(result.error, "TestFailed"))
+        if record["no_answer"]:
+            self._expect_answer()
+        return result
+
+    def _keep(self, index: int) -> None:
+        with self._judge_at_work():
+            self._introduce()
+            unanswered = self.judge.ask(f"_judge.keep({index}, {self._patience()})")
+        if unanswered:
+            self._expect_answer()
+
+    def _expect_answer(self) -> None:
+        time.sleep(PAUSE_SECONDS)  # a kernel on its way out may still answer
+        self.student.expect_answer()
+
+    @contextmanager
+    def _judge_at_work(self) -> Iterator[None]:
+        """Where the judge itself is lost, a new one takes its place, as for a student's kernel."""
+        try:
+            yield
+        except KernelLostError as error:
+            self.judge.close()
+            self.judge = None
+            raise KernelLostError(f"the test could not be ended: {error}") from None
+
+    def _run_all_hidden(self, end: int) -> None:
+        """The hidden parts, after all cells before `end`; they have half a notebook's time."""
+        self.deadline = time.monotonic() + self.limits.notebook_seconds / 2
+        why_ended, self.given_up, self.kernels = self.given_up, "", 1
+        if self.pending and self.student.closed:
+            self._restart(end)
+        for index in list(self.pending):
+            self._attempt(index, self._run_hidden, end)
+        self.given_up = why_ended or self.given_up
+
+    def _run_hidden(self, index: int) -> None:
+        """Run the hidden part of a test; `told` is what a student reads of it."""
+        cell = self.nb.cells[index]
+        first = self.hidden.get(index, {}).get("from_output", len(cell.outputs))
+        cell.outputs = cell.outputs[:first]
+        self.hidden[index] = {"from_output": first, "told": [check.HIDDEN_FAILED]}
+        result = self._run_in_judge(index, cell, self.pending[index], index)
+        del self.pending[index]
+        self.results[index].append(result)
+        self.hidden[index]["told"] = [check.HIDDEN_FAILED] if result.error else result.parts
+
+    def _run_in_kernel(self, index: int, cell: NotebookNode, visible: str, hidden: str) -> None:
+        """Run a plain test where stock nbgrader runs it, its hidden part by itself for feedback."""
+        in_turn = visible.strip() and f"{visible}\n{hidden}" == cell.source
+        sources = [visible, hidden] if in_turn else [cell.source]
+        if hidden and not in_turn:
+            self.hidden[index] = {"from_output": 0, "told": [check.HIDDEN_FAILED]}
+        for source in sources:
+            self.student.evaluate(_RESTORE)
+            part = NotebookNode(source=source, outputs=[])
+            try:
+                problem = self.student.run(part, index, self._patience())
+                self.student.settle()
+            finally:
+                cell.outputs = cell.outputs + part.outputs
+            result = scoring.result_of_outputs(part.outputs, problem)
+            self.results[index].append(result)
+            if result.error:
+                return
+            if source is not sources[-1]:
+                cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+                place = len(cell.outputs)
+                self.hidden[index] = {"from_output": place, "told": [check.HIDDEN_FAILED]}
+        if index in self.hidden:
+            self.hidden[index]["told"] = []
 
     def _score(self, index: int, cell: NotebookNode) -> None:
         where = "judge" if self.in_judge else "in-kernel"
+        results = self.results.get(index, [])
         if index in self.lost:
-            scoring.record(cell, 0.0, self.lost[index], where)
-        elif self.given_up:
-            scoring.record(cell, scoring.NOT_GRADED, self.given_up, where)
+            points, note = 0.0, self.lost[index]
+        elif index in self.pending or not results:
+            points, note = 0.0, self.given_up or "there is no record that this test ran to its end"
         else:
-            scoring.record_outputs(cell, where)
+            points, note = scoring.points_of(results, float(cell.metadata.nbgrader["points"]))
+        scoring.record(cell, points, note, where)
         if index in self.hidden:
             cell.metadata["autograder"]["hidden"] = self.hidden[index]
         if not self.settings.sandbox:
             cell.metadata["autograder"]["unsandboxed"] = True
+
+    # ---------------------------------------------------------------- kernels
 
     def _start_student(self) -> None:
         self.kernels += 1
@@ -260,12 +351,16 @@ class NotebookRun:
     def _start_judge(self) -> None:
         manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
         self.judge = Client(manager, self.limits.output_bytes, self._judge_environment())
+        self.introduced = False
 
     def _introduce(self) -> None:
         """Connect the judge, which has started in the meantime, to the student's kernel."""
+        if self.introduced:
+            return
         self.judge.wait_until_ready()
         self.judge.quietly(f"from autograder import judge as _judge\n{self.imports}")
-        self.judge.quietly(f"_judge.connect({self.student.km.connection_file!r})")
+        process = self.student.km.provisioner.pid
+        self.judge.quietly(f"_judge.connect({self.student.km.connection_file!r}, {process})")
         self.introduced = True
 
     def _judge_environment(self) -> dict[str, str]:
@@ -273,26 +368,73 @@ class NotebookRun:
         one_thread = {"OPENBLAS_NUM_THREADS": "1"}  # small matrices; the student's kernel is busy
         return one_thread | ({"COURSE_SECRET_FILE": os.path.abspath(secret)} if secret else {})
 
-    def _replace_student(self, index: int, reason: str) -> None:
-        """A fresh kernel in the state before cell `index`, or an end of the run with a reason."""
+    def _recover(self, index: int, reason: str, end: int) -> None:
+        """A fresh kernel in the state before cell `end`, or an end of the run with a reason.
+
+        The cell at `index` is to blame, unless a cell before it ends the fresh kernel as well:
+        then that one is, which had come back before its kernel ended.
+        """
+        guilty = index
+        while True:
+            self._blame(guilty, reason)
+            self.student.close()
+            if self.kernels >= MAX_KERNELS:
+                self.given_up = f"the kernel was lost {self.kernels} times, at last: {reason}"
+                return
+            try:
+                return self._renew(end)
+            except KernelLostError as error:
+                if guilty == index != self.replaying:
+                    self._acquit(index)
+                guilty, reason = self.replaying, str(error)
+
+    def _restart(self, end: int) -> None:
+        """A kernel after the last one was given up."""
+        self.kernels = 0
+        try:
+            self._renew(end)
+        except KernelLostError as error:
+            self._recover(self.replaying, str(error), end)
+
+    def _blame(self, index: int, reason: str) -> None:
         self.lost[index] = reason
-        self.nb.cells[index].setdefault("outputs", []).append(error_output(reason))
-        if index in self.hidden:
-            self.hidden[index]["told"].append(f"✗ {reason}")
-        self.student.close()
-        if self.kernels >= MAX_KERNELS:
-            self.given_up = f"the kernel was lost {self.kernels} times, at last: {reason}"
-            return
+        if index < len(self.nb.cells):
+            cell = self.nb.cells[index]
+            cell.outputs = [*cell.get("outputs", []), error_output(reason, "KernelLost")]
+
+    def _acquit(self, index: int) -> None:
+        del self.lost[index]
+        if index < len(self.nb.cells):
+            del self.nb.cells[index].outputs[-1]
+
+    def _renew(self, end: int) -> None:
+        """Start a fresh kernel and run all cells before `end` in it that have not ended one.
+
+        Of the tests, what a hidden part that is still to run builds upon; all, if the judge is new.
+        """
         self._start_student()
+        all_tests = self.in_judge and self.judge is None
+        if all_tests:
+            self._start_judge()
+        self.replaying = end
         self.student.wait_until_ready()
-        for earlier, cell in enumerate(self.nb.cells[:index]):
-            is_student_cell = cell.cell_type == "code" and not is_grade(cell)
-            if is_student_cell and earlier not in self.lost:
-                copy = NotebookNode({**cell, "outputs": []})
-                try:
-                    self._run(earlier, copy, is_test=False)
-                except KernelLostError as error:
-                    return self._replace_student(index, str(error))
+        for index, cell in enumerate(self.nb.cells[:end]):
+            if cell.cell_type != "code" or index in self.lost:
+                continue
+            self.replaying = index
+            copy = NotebookNode({**cell, "outputs": []})
+            if not is_test(cell):
+                self._run_student(index, copy)
+                if not is_grade(cell) and not is_solution(cell):
+                    time.sleep(PAUSE_SECONDS)
+                    self.student.settle()
+            elif self.in_judge and (all_tests or index in self.pending):
+                visible, _ = syntax.split_hidden(cell.source)
+                if visible.strip():
+                    self._run_in_judge(index, copy, visible)
+                if index in self.pending:
+                    self._keep(index)
+        self.replaying = end
 
 
 class Client:
@@ -305,8 +447,10 @@ class Client:
         environment: dict[str, str] | None = None,
     ) -> None:
         self.km = km
+        self.closed = False
         context = zmq.asyncio.Context()
-        context.setsockopt(zmq.MAXMSGSIZE, 2 * wire.MAX_BYTES)
+        context.setsockopt(zmq.MAXMSGSIZE, max(MAX_MESSAGE_BYTES, 2 * output_bytes))
+        context.setsockopt(zmq.RCVHWM, MAX_QUEUE)
         km.client = functools.partial(km.client, context=context)
         # nbclient writes every executed cell into its notebook; ours is not its to change.
         scratch = NotebookNode(cells={}, metadata={})
@@ -316,15 +460,18 @@ class Client:
             output_bytes=output_bytes,
             allow_errors=True,
             interrupt_on_timeout=True,
-            error_on_timeout=TIMEOUT_REPLY,
+            error_on_timeout={"ename": "CellTimeoutError", "timed_out": True},
             raise_on_iopub_timeout=False,
             coalesce_streams=True,
+            store_widget_state=False,
+            on_cell_executed=self._take_reply,
         )
         self._folder = tempfile.TemporaryDirectory(prefix="judge-")
         started = {}
         if environment is not None:  # the judge: no TCP port, and a folder of its own
             km.ip = str(Path(self._folder.name) / "ipc")
-            started = {"env": {**os.environ, **environment}}
+            km.connection_file = str(Path(self._folder.name) / "kernel.json")
+            started = {"env": {**os.environ, "IPYTHONDIR": self._folder.name, **environment}}
         self.client.start_new_kernel(cwd=self._folder.name, **started)
 
     def wait_until_ready(self) -> None:
@@ -332,33 +479,94 @@ class Client:
         if self.client.kc is None:
             self.client.start_new_kernel_client()
 
-    def run(self, cell: NotebookNode, index: int, seconds: int) -> None:
-        """Execute a cell of the notebook. Raises KernelLostError if the kernel does not survive."""
+    def _take_reply(self, execute_reply: dict, **_: Any) -> None:
+        self.reply = execute_reply["content"]
+
+    def run(self, cell: NotebookNode, index: int, seconds: int) -> str:
+        """Execute a cell of the notebook; why it did not come to a good end, or nothing.
+
+        Raises KernelLostError if the kernel does not survive.
+        """
+        if not cell.source.strip():
+            return ""
         self.client.timeout = seconds
-        self.client.complete = not cell.source.strip()  # nothing to run, and so nothing to hear
+        self.client.begin()
+        self.reply: dict = {}
+        # Nothing but its source: nbclient listens to tags, for one.
+        bare = NotebookNode(cell_type="code", source=cell.source, metadata={}, outputs=[])
         try:
-            self.client.execute_cell(cell, index, store_history=True)
+            self.client.execute_cell(bare, index, store_history=True)
         except DeadKernelError:
             raise KernelLostError(self._why_dead()) from None
         except Exception as error:  # student code can put anything on the line
-            raise KernelLostError(f"the kernel sent what is no message: {error}") from None
-        if any(output.get("ename") == "CellTimeoutError" for output in cell.outputs):
-            cell.outputs[-1]["evalue"] = f"the cell ran longer than {seconds} seconds"
+            text = wire.clean(str(error), 200)
+            raise KernelLostError(f"the kernel sent what is no message: {text}") from None
+        finally:
+            cell.outputs, cell.execution_count = bare.outputs, bare.get("execution_count")
+        return self._outcome(cell, seconds)
+
+    def _outcome(self, cell: NotebookNode, seconds: int) -> str:
+        """What the reply says, which a student's outputs may not."""
+        if self.reply.get("timed_out"):
+            reason = f"the cell ran longer than {seconds} seconds"
+            cell.outputs.append(error_output(reason, "CellTimeoutError"))
             self.expect_answer()
-        elif not self.client.complete:  # so much at once that the connection was closed
+            return reason
+        if ends_python(self.reply):
+            raise KernelLostError("the cell ended Python (exit, quit or the like)")
+        problem = ""
+        if self.reply.get("status") != "ok":
+            name = wire.clean(str(self.reply.get("ename", "")), 100)
+            text = wire.clean(str(self.reply.get("evalue", "")), 2000)
+            problem = f"{name or 'the cell failed'}: {text}" if text else name or "the cell failed"
+            if not any(output.output_type == "error" for output in cell.outputs):
+                cell.outputs.append(error_output(text or name, name or "Error"))
+        if not self.client.complete:  # so much at once that the connection was closed
             self.client.leave_out(cell)
+            problem = problem or "its output could not be read to the end"
+        return problem or self.client.problem
 
-    def quietly(self, code: str) -> str:
-        """Execute code that is no part of the notebook; what it printed comes back.
-
-        Raises KernelLostError if it fails.
-        """
+    def quietly(self, code: str) -> None:
+        """Execute code that is no part of the notebook. Raises KernelLostError if it fails."""
         cell = NotebookNode(cell_type="code", source=code, metadata={}, outputs=[])
-        self.run(cell, 0, seconds=60)
-        for output in cell.outputs:
-            if output.output_type == "error":
-                raise KernelLostError(f"the kernel could not be prepared: {output.evalue}")
-        return "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
+        problem = self.run(cell, 0, seconds=60)
+        if problem:
+            raise KernelLostError(f"the kernel could not be prepared: {problem}")
+
+    def ask(self, expression: str) -> str:
+        """The text that `expression` gives in the judge. Raises KernelLostError if none comes."""
+        content = self.evaluate(expression)
+        try:
+            return ast.literal_eval(content["user_expressions"]["answer"]["data"]["text/plain"])
+        except (KeyError, TypeError, ValueError, SyntaxError):
+            raise KernelLostError("the judge gave no record") from None
+
+    def evaluate(self, expression: str) -> dict:
+        """The reply to an expression that no input transformer sees; {} if none comes in time."""
+        options = {"silent": True, "user_expressions": {"answer": expression}}
+        try:
+            reply = run_sync(self._execute)("", **options)
+        except Exception:  # no answer, or what is no message
+            return {}
+        return reply["content"]
+
+    async def _execute(self, code: str, **options: Any) -> dict:
+        return await self.client.kc.execute(code, reply=True, timeout=ANSWER_SECONDS, **options)
+
+    def settle(self) -> None:
+        """Raises KernelLostError unless the kernel is there after its cell, ready for the next."""
+        for seconds in (1, GRACE_SECONDS):
+            if not run_sync(self.km.is_alive)():
+                raise KernelLostError(self._why_dead())
+            try:
+                run_sync(self._kernel_info)(seconds)
+                return
+            except Exception:  # no answer yet, or what is no message
+                continue
+        raise KernelLostError("the kernel did not answer after this cell")
+
+    async def _kernel_info(self, seconds: float) -> None:
+        await self.client.kc.kernel_info(reply=True, timeout=seconds)
 
     def expect_answer(self) -> None:
         """Interrupt; raises KernelLostError if the kernel is not ready again soon after."""
@@ -373,8 +581,9 @@ class Client:
             ) from None
 
     def close(self) -> None:
-        if self.client.km is None:  # already closed
+        if self.closed:
             return
+        self.closed = True
         self.client.shutdown_kernel = "immediate"
         self.client._cleanup_kernel()
         self._folder.cleanup()
@@ -384,49 +593,76 @@ class Client:
         return f"the kernel stopped while this cell ran: {reason or 'no reason known'}"
 
 
-TIMEOUT_REPLY = {
-    "ename": "CellTimeoutError",
-    "evalue": "the cell ran too long",
-    "traceback": ["CellTimeoutError: the cell ran too long and was interrupted"],
-}
+OUTPUTS = ("stream", "display_data", "execute_result", "update_display_data", "error")
 
 
 class BoundedClient(NotebookClient):
-    """An nbclient that keeps `output_bytes` of a cell's output and says what it left out."""
+    """An nbclient that takes of what a kernel sends what is well formed and not too much."""
 
     def __init__(self, nb: NotebookNode, km: Any, output_bytes: int, **options: Any) -> None:
         super().__init__(nb, km, **options)
         self.output_bytes = output_bytes
-        self.current: NotebookNode | None = None
-        self.written, self.complete = 0, True  # whether a cell was heard to its end
+        self.begin()
+
+    def begin(self) -> None:
+        """Count anew, for the next cell."""
+        self.bytes = self.messages = 0
+        self.complete = False  # whether the cell was heard to its end
+        self.problem = ""  # a message that was left out, and that might have been the result
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
-        """Take what is well formed and not too much; student code can send anything."""
-        if cell is not self.current:
-            self.current, self.written = cell, 0
+        """Take a message or say that it was left out; student code can send anything."""
         kind = msg["msg_type"]
-        if kind in ("stream", "display_data", "execute_result", "update_display_data", "error"):
-            before = self.written
-            self.written += len(str(msg["content"]))
-            if self.written > self.output_bytes and kind != "error":
-                if before <= self.output_bytes:
-                    self.leave_out(cell)
-                return None
+        self.messages += 1
         try:
+            if kind == "status":
+                return super().process_message(msg, cell, cell_index)
+            if self.messages > MAX_MESSAGES:
+                if self.messages == MAX_MESSAGES + 1:
+                    self._say(cell, f"messages beyond {MAX_MESSAGES:,} were left out")
+                self.problem = self.problem or "it sent too many messages"
+                return None
+            if kind in OUTPUTS and self._is_too_much(msg, cell):
+                return None
             if kind in ("display_data", "execute_result", "error"):
                 nbformat.validate(output_from_msg(msg), ref=kind, version=4)
-            return super().process_message(msg, cell, cell_index)
+            if kind in (*OUTPUTS, "clear_output", "execute_input"):
+                return super().process_message(msg, cell, cell_index)
         except CellExecutionComplete:
             self.complete = True
             raise
         except Exception:  # whatever an odd message leads to
-            text = f"\n[a malformed message of type {kind!r} was left out]\n"
-            cell.outputs.append(new_output("stream", name="stderr", text=text))
+            self._say(
+                cell, f"a malformed message of type {wire.clean(str(kind), 50)!r} was left out"
+            )
+            self.problem = self.problem or "it sent a malformed message"
+        return None
+
+    def _is_too_much(self, msg: dict, cell: NotebookNode) -> bool:
+        """Whether a message is beyond what is kept of a cell; of a result its text always is."""
+        before, size = self.bytes, len(str(msg["content"]))
+        self.bytes += size
+        if self.bytes <= self.output_bytes:
+            return False
+        if before <= self.output_bytes:
+            self.leave_out(cell)
+        if msg["msg_type"] == "execute_result":
+            data = msg["content"]["data"]
+            msg["content"]["data"] = {"text/plain": wire.clean(str(data.get("text/plain")), 200)}
+            return False
+        if msg["msg_type"] == "error":
+            content = msg["content"]
+            shown = {key: wire.clean(str(content.get(key)), 200) for key in ("ename", "evalue")}
+            msg["content"] = {**shown, "traceback": [f"{shown['ename']}: {shown['evalue']}"]}
+            return False
+        return True
 
     def leave_out(self, cell: NotebookNode) -> None:
         """Say that output is missing."""
-        text = f"\n[output beyond {self.output_bytes:,} bytes was left out]\n"
-        cell.outputs.append(new_output("stream", name="stderr", text=text))
+        self._say(cell, f"output beyond {self.output_bytes:,} bytes was left out")
+
+    def _say(self, cell: NotebookNode, text: str) -> None:
+        cell.outputs.append(new_output("stream", name="stderr", text=f"\n[{text}]\n"))
 
 
 def imports_for_judge(nb: NotebookNode) -> tuple[str, bool]:
@@ -451,15 +687,10 @@ def imports_for_judge(nb: NotebookNode) -> tuple[str, bool]:
     return "\n".join(lines), not any("autograder" in line for line in lines)
 
 
-def is_failed(cell: NotebookNode) -> bool:
-    """Whether an error ended an executed cell."""
-    return any(output.output_type == "error" for output in cell.outputs)
+def is_test(cell: NotebookNode) -> bool:
+    """Whether a cell is graded by running it."""
+    return cell.cell_type == "code" and is_grade(cell) and not is_solution(cell)
 
 
-def _text(output: NotebookNode) -> str:
-    """What a test cell printed, or the error that ended it."""
-    return f"{output.get('text', '')}{output.get('evalue', '')}"
-
-
-def error_output(reason: str) -> NotebookNode:
-    return new_output("error", ename="KernelLost", evalue=reason, traceback=[reason])
+def error_output(reason: str, name: str) -> NotebookNode:
+    return new_output("error", ename=name, evalue=reason, traceback=[reason])

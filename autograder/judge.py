@@ -1,163 +1,205 @@
 """The judge's end of the line to a student's kernel; this module runs in the judge's own kernel.
 
-A request goes to the student's kernel as a user expression and comes back as text. The text is
-untrusted: it is bounded in size and time here, and `wire` accepts plain data only.
+Every test is run by `run`, which records here, on the judge's side, that it came to its end and
+with which number; the grader asks for that record, and points come from nothing else. A request
+goes to the student's kernel as a user expression and comes back as text. The text is untrusted: it
+is bounded in size and time here, and `wire` accepts plain data only.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
 import contextlib
-import functools
 import json
+import numbers
 import re
-import sys
 import time
 from queue import Empty
 from typing import Any
 
+import psutil
 import zmq
+from IPython import get_ipython
 from jupyter_client import BlockingKernelClient
 
-from autograder import check, student, syntax, wire
+from autograder import check, plain, student, syntax, wire
 from autograder.student import StudentError
 
 # The student may have rebound any name; what comes back is checked on this side in any case.
 _EXPRESSION = "__import__('autograder.agent', fromlist=['agent']).agent().handle({request!r})"
 
 _STRING = re.compile(r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)*\"""")
+_LOOK_SECONDS = 0.5  # how often it is looked whether a kernel that gives no answer still lives
+_OWN_NAMES = ("_judge", "In", "Out", "get_ipython", "exit", "quit", "open")
 
-_deadline = _limit = 0.0  # see `start_clock`
+_deadline = _limit = 0.0  # see `_start_clock`
+_unanswered = ""  # why a request of this test got no answer
 
 
 class NoAnswerError(StudentError):
     """The student's kernel did not answer in time, or is dead; it must be replaced."""
 
-    def public(self) -> str:
-        return str(self)  # our own words
 
+def connect(connection_file: str, process: int) -> None:
+    """Answer `student.get`, `student.call`, … by the kernel behind `connection_file`.
 
-def connect(connection_file: str) -> None:
-    """Answer `student.get`, `student.call`, … by the kernel behind `connection_file`."""
+    `process`: the id of the kernel's process, or of the sandbox that ends with it.
+    """
     context = zmq.Context.instance()
     context.setsockopt(zmq.MAXMSGSIZE, 2 * wire.MAX_BYTES)
     client = BlockingKernelClient(connection_file=connection_file, context=context)
     client.load_connection_file()
     client.start_channels(stdin=False, hb=False, iopub=False)
-    student.connect(lambda request: _ask(client, request))
+    student.connect(lambda request: _ask(client, process, request))
 
 
-def start_clock(seconds: float) -> None:
-    """All requests of the next test cell together may take this long."""
-    global _deadline, _limit
-    _deadline, _limit = time.monotonic() + seconds, seconds
+# ------------------------------------------------------------------ running and recording
+
+_records: dict[str, dict[str, Any]] = {}
+_kept: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
 
 
-_hidden: check.Hidden | None = None
+def run(
+    token: str, source: str, seconds: float, is_plain: bool = False, place: int | None = None
+) -> None:
+    """Run the source of a test and keep, under `token`, a record of how it ended.
 
-
-def begin_hidden(source: str) -> None:
-    """What follows is the hidden part of the test cell `source`."""
-    global _hidden
-    _hidden = check.Hidden(functools.partial(syntax.public_text, syntax.texts(source)))
-    check.hide(_hidden)
-
-
-def end_hidden(failed: bool) -> None:
-    """Print, as a list in JSON, what the hidden part has to say without its data."""
-    if failed:
-        _hidden.tell(f"✗ {check.public_message(sys.last_value)}")
-    check.hide(None)
-    print(json.dumps(_hidden.lines))
-
-
-names_of_plain: dict[str, Any] = {}  # what the last part of a plain test cell left behind
-
-
-def run_plain(source: str, known: dict[str, Any]) -> Any:
-    """Run a test cell with plain asserts on the student's names, by data alone.
-
-    Every name that the cell uses and that neither Python nor `known` (the judge's variables) has
-    is fetched from the student: plain data as it is, anything else as a `Remote`. Returns the
-    value of the last expression, nbgrader's partial credit.
+    All its requests together may take `seconds`. `place`: this is the hidden part of the cell at
+    that place, run in the state that `keep` found there.
     """
-    global names_of_plain
-    tree = ast.parse(source)
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    names_of_plain = namespace = dict(known)
-    for name in sorted(used - set(known) - set(dir(builtins))):
-        with contextlib.suppress(NotImplementedError):  # the cell itself may define it
-            namespace[name] = _remote(student._ask("get", name=name))
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "<test>", "exec"), namespace)
-    if last is None:
-        return None
-    return eval(compile(ast.Expression(last.value), "<test>", "eval"), namespace)
+    hidden = None if place is None else check.Hidden(syntax.part_titles(source))
+    _records[token] = record = {"ended": False, "error": "", "value": None, "earned": False}
+    _start_clock(seconds)
+    try:
+        if hidden is not None:
+            check.hide(hidden)
+            _recall(place)
+        left = "" if place is None else " | _judge.plain.names"  # by the visible part
+        code = f"_judge.plain.run_plain({source!r}, globals(){left})" if is_plain else source
+        result = get_ipython().run_cell(code, store_history=False)
+        error = result.error_before_exec or result.error_in_exec
+        value = result.result
+        record |= {"ended": True, "error": _sentence(error), "value": _value(value)}
+        record["earned"] = isinstance(value, check.Earned)
+    except BaseException as error:
+        record["error"] = _sentence(error)
+    finally:
+        check.hide(None)
+        record |= {"no_answer": _unanswered, "parts": hidden.lines if hidden else []}
 
 
-class Remote:
-    """A function or object that stays in the student's kernel; equal to nothing but itself."""
+def record(token: str) -> str:
+    """The record of a test as JSON: whether it ended, its error, the number that it ended with.
 
-    def __init__(self, ref: wire.Ref) -> None:
-        object.__setattr__(self, "_ref", ref)
-
-    def __repr__(self) -> str:
-        return f"<the student's {self._ref.kind}>"
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        args = [arg._ref if isinstance(arg, Remote) else arg for arg in args]
-        try:
-            answer = student._ask("call", target=self._ref, args=args, kwargs=kwargs)
-        except StudentError as error:
-            raise _builtin_error(error) from None
-        return _remote(answer)
-
-    def __bool__(self) -> bool:
-        raise TypeError(f"expected True or False, found {self!r}")
-
-    def __getattr__(self, name: str) -> Any:
-        # NumPy, for one, would read memory wherever an `__array_interface__` points.
-        if name.startswith("__"):
-            raise AttributeError(f"{self!r} gives no {name}")
-        return _remote(student._ask("attribute", ref=self._ref, name=name))
+    `value` is None where the test ends with no value, a text where it is no number; `earned`: it is
+    the total of `check.Points`. `no_answer` says why a request was not answered, `parts` which
+    hidden parts failed.
+    """
+    return json.dumps(_records.pop(token))
 
 
-def _remote(value: Any) -> Any:
-    return Remote(value) if isinstance(value, wire.Ref) else value
+def keep(place: int, seconds: float) -> str:
+    """Keep what names mean now, here and in the student's kernel, for the hidden part at `place`.
+
+    Returns why the student's kernel gave no answer, or nothing.
+    """
+    _start_clock(seconds)
+    names = get_ipython().user_ns.items()
+    mine = {name: value for name, value in names if name not in _OWN_NAMES and name[0] != "_"}
+    _kept[place] = mine, dict(plain.names)
+    with contextlib.suppress(StudentError):  # then the hidden part finds nothing, and fails
+        student._ask("keep", place=place)
+    return _unanswered
 
 
-def _builtin_error(error: StudentError) -> Exception:
-    """A built-in exception of the student's code as itself, so that tests can expect it."""
-    kind = getattr(builtins, error.cause, None)
-    is_plain = isinstance(kind, type) and issubclass(kind, Exception)
-    # StopIteration would end a loop of the test, and the test with it.
-    misleading = (AssertionError, StopIteration)
-    return kind(str(error)) if is_plain and not issubclass(kind, misleading) else error
+def _recall(place: int) -> None:
+    """Give names the meaning again that they had at `place`."""
+    names, plain_names = _kept[place]
+    shell = get_ipython()
+    for name in [n for n in shell.user_ns if n not in _OWN_NAMES and n[0] != "_"]:
+        del shell.user_ns[name]
+    shell.user_ns.update(names)
+    plain.names = plain_names
+    student._ask("recall", place=place)
 
 
-def _ask(client: BlockingKernelClient, request: str) -> str:
+def _sentence(error: BaseException | None) -> str:
+    """An error in one sentence for a student; empty if there is none."""
+    if error is None:
+        return ""
+    if isinstance(error, KeyboardInterrupt):
+        return "the test ran too long and was interrupted"
+    text = wire.clean(str(error), 2000)
+    if isinstance(error, check.CheckError | StudentError):
+        return text or "not as expected"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _value(value: Any) -> float | str | None:
+    """What a test ended with, as a number if it is one."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return float(value)
+    return None if value is None else wire.clean(repr(value), 50)
+
+
+# ------------------------------------------------------------------ asking the student's kernel
+
+
+def _start_clock(seconds: float) -> None:
+    """All requests from now on together may take this long."""
+    global _deadline, _limit, _unanswered
+    _deadline, _limit, _unanswered = time.monotonic() + seconds, seconds, ""
+
+
+def _ask(client: BlockingKernelClient, process: int, request: str) -> str:
     if time.monotonic() >= _deadline:  # do not queue one more request behind an endless loop
-        raise _no_answer()
+        raise _no_answer(process)
     expressions = {"answer": _EXPRESSION.format(request=request)}
     options = {"silent": True, "store_history": False, "user_expressions": expressions}
     message_id = client.execute("", **options)
     while True:
+        remaining = _deadline - time.monotonic()  # also when other messages keep coming
         try:
-            remaining = _deadline - time.monotonic()
-            if remaining <= 0:  # also when other messages keep coming
-                raise Empty
-            reply = client.get_shell_msg(timeout=remaining)
+            if remaining <= 0:
+                raise _no_answer(process)
+            reply = client.get_shell_msg(timeout=min(remaining, _LOOK_SECONDS))
         except Empty:
-            raise _no_answer() from None
+            if not _lives(process):
+                raise _no_answer(process) from None
+            continue
         if reply["parent_header"].get("msg_id") == message_id:
+            if ends_python(reply["content"]):
+                raise _no_answer(process, ": your code ended Python (exit, quit or the like)")
             return _text(reply["content"])
 
 
-def _no_answer() -> NoAnswerError:
-    return NoAnswerError(
-        f"{check.NO_ANSWER} {_limit:g} seconds; is there an endless loop, or did the kernel stop?"
+def _lives(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _no_answer(process: int, reason: str = "") -> NoAnswerError:
+    """The error for a request without an answer; it also marks the record."""
+    global _deadline, _unanswered
+    if not reason and not _lives(process):
+        reason = "its Python stopped"
+    if not reason:
+        reason = f"within {_limit:g} seconds; is there an endless loop?"
+    _unanswered = (
+        f"{check.NO_ANSWER}: {reason}" if reason[0] != "w" else f"{check.NO_ANSWER} {reason}"
     )
+    _deadline = 0.0  # the rest of this test need not wait
+    return NoAnswerError(_unanswered)
+
+
+def ends_python(content: dict) -> bool:
+    """Whether a reply says that the kernel is about to end: `exit()` and `quit()` do that."""
+    payload = content.get("payload")
+    found = payload if isinstance(payload, list) else []
+    found = [entry for entry in found if isinstance(entry, dict)]
+    return any(e.get("source") == "ask_exit" and not e.get("keepkernel") for e in found)
 
 
 def _text(content: dict) -> str:

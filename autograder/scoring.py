@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 from nbgrader.api import Base, Gradebook, SubmittedNotebook
@@ -16,6 +17,8 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import scoped_session
+
+from autograder import wire
 
 NOT_GRADED = None  # in place of points: the question could not be graded, which is not 0
 PATIENCE = 20  # seconds to wait for another program that writes to the gradebook
@@ -26,32 +29,66 @@ def record(cell: NotebookNode, points: float | None, note: str, where: str = "ju
     cell.metadata["autograder"] = {"points": points, "note": note, "where": where}
 
 
-def record_outputs(cell: NotebookNode, where: str) -> None:
-    """Score a test cell that ran to its end by nbgrader's rules, without their gaps.
+@dataclass(frozen=True)
+class Result:
+    """How a test, or a part of it, ended.
 
-    An error is 0 points; a last expression is partial credit and must be a finite number between 0
-    and the maximum, anything else is a failed test; otherwise full points. Warnings cost nothing.
+    `error` says why it failed, `value` is the number that it ended with (None: with none), which is
+    the total of `check.Points` if `earned`; `parts` are the sentences on hidden parts that failed.
     """
-    maximum = float(cell.metadata.nbgrader["points"])
-    for output in cell.outputs:
-        if output.output_type == "error":
-            return record(cell, 0.0, output.evalue, where)
-    for output in cell.outputs:
-        if output.output_type == "execute_result":
-            return _record_partial(cell, output.data.get("text/plain", ""), maximum, where)
-    return record(cell, maximum, "", where)
+
+    error: str = ""
+    value: float | None = None
+    earned: bool = False
+    parts: list[str] = field(default_factory=list)
 
 
-def _record_partial(cell: NotebookNode, text: str, maximum: float, where: str) -> None:
+def result_of(record: dict) -> Result:
+    """What the judge has on record of a test; whatever is not as it must be is a failure."""
+    error = record["error"] or ("" if record["ended"] else "the test did not come to its end")
+    return Result(error, record["value"], record["earned"], record["parts"])
+
+
+def result_of_outputs(outputs: list[NotebookNode], problem: str) -> Result:
+    """How a test in the student's kernel ended, by nbgrader's rules. Warnings cost nothing.
+
+    `problem`: why its reply was no good one.
+    """
+    errors = [output.evalue for output in outputs if output.output_type == "error"]
+    if problem or errors:
+        return Result(problem or errors[0] or "the test failed")
+    results = [output for output in outputs if output.output_type == "execute_result"]
+    return Result(value=_as_number(results[0].data.get("text/plain", "")) if results else None)
+
+
+def _as_number(text: str) -> float | str:
     try:
-        points = float(text)
+        return float(text)
     except ValueError:
-        points = math.nan
-    if 0 <= points <= maximum:
-        return record(cell, points, "" if points == maximum else "partial credit", where)
-    found = text if len(text) < 50 else text[:50] + "…"
-    note = f"expected a score from 0 to {maximum:g}, found {found}; counted as a failed test"
-    return record(cell, 0.0, note, where)
+        return text
+
+
+def points_of(results: list[Result], maximum: float) -> tuple[float, str]:
+    """Points and a note for a test whose parts ended with `results`, the last one deciding.
+
+    An error is 0 points; a last value is partial credit and must be a finite number between 0 and
+    the maximum, anything else is a failed test; otherwise full points. Points that the visible part
+    counted are no more than these in the end.
+    """
+    for result in results:
+        if result.error:
+            return 0.0, wire.clean(result.error, 2000)
+    points = maximum
+    for result in results:
+        if result.value is None or not (result.earned or result is results[-1]):
+            continue
+        number = math.nan if isinstance(result.value, str) else result.value
+        if not 0 <= number <= maximum:
+            found = wire.clean(str(result.value), 50)
+            expected = f"expected a score from 0 to {maximum:g}"
+            return 0.0, f"{expected}, found {found}; counted as a failed test"
+        points = min(points, number)
+    return points, "" if points == maximum else "partial credit"
 
 
 def save(notebook: SubmittedNotebook, executed: NotebookNode | None) -> None:
