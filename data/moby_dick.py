@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def text() -> str:
     plain new line, and curly quotes become straight ones, so that editions agree as far as they
     can. CorpusMissing when there is no file, CorpusDamaged when it is not the whole novel.
     """
-    novel = _novel(fetch())
+    _, novel = _whole()
     if not registry.quick():
         return novel
     return novel[: novel.index("\n\n", QUICK_CHARACTERS)] + "\n"
@@ -55,20 +56,34 @@ def vocabulary(num_words: int = 10_000) -> list[str]:
 
 
 def fetch(progress: bool = True) -> Path:
-    """The file that is read, downloaded if there is none."""
-    return registry.find(registry.MOBY_DICK.file) or registry.download(registry.MOBY_DICK)
+    """The file that is read, downloaded if there is none or if the cache's copy is damaged."""
+    return _whole()[0]
 
 
 def verify() -> str:
     """Check that the whole novel is there; a sentence about it, or CorpusDamaged."""
-    path = fetch()
-    novel = _novel(path)
+    path, novel = _whole()
     measured = hashlib.sha256(path.read_bytes()).hexdigest() == MEASURED_SHA256
     edition = "the edition" if measured else "another edition than the one"
     return (
         f"{len(_WORD.findall(novel.lower())):,} words in {NUM_CHAPTERS} chapters, "
         f"{edition} on which the course was measured."
     )
+
+
+def _whole() -> tuple[Path, str]:
+    path = registry.find(registry.MOBY_DICK.file) or registry.download(registry.MOBY_DICK)
+    try:
+        return path, _novel(path)
+    except registry.CorpusDamaged as damage:
+        if path.parent != registry.cache_dir():  # COURSE_DATA is only read
+            raise
+        try:
+            path = registry.download_again(registry.MOBY_DICK)
+        except registry.CorpusError:
+            raise damage from None
+        warnings.warn(f"{path} was damaged: it has been downloaded again.", stacklevel=4)
+        return path, _novel(path)
 
 
 def _novel(path: Path) -> str:

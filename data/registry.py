@@ -2,20 +2,24 @@
 
 In this order: the folder named by `COURSE_DATA`, the user's cache (`COURSE_CACHE` overrides where
 it is), a checksummed download. What is parsed is kept in the cache as a folder that either exists
-complete or not at all.
+complete or not at all; one that was damaged later is noticed when it is used and built again.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
 import sqlite3
+import tempfile
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-CHECKSUMS = "SHA256SUMS"  # written into every parsed corpus, read by `verify_build`
+CHECKSUMS = "SHA256SUMS"  # written into every parsed corpus, compared whenever it is used
 LOCK_TIMEOUT_S = 900
 CONNECT_TIMEOUT_S = 10
 
@@ -203,20 +207,45 @@ def download(source: Source) -> Path:
     )
 
 
+def download_again(source: Source) -> Path:
+    """As `download`, in place of the file that the cache holds, which stays if it fails."""
+    new = download(replace(source, file=f".{source.file}.{os.getpid()}"))
+    with _cache_errors():
+        return new.replace(cache_dir() / source.file)
+
+
+def built(name: str) -> Path | None:
+    """The folder `name` of the cache if anything is there, damaged or not, else None."""
+    target = cache_dir() / name
+    return target if os.path.lexists(target) else None
+
+
 def build(name: str, fill: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache, made by `fill(folder)` if it is not there yet.
+    """The folder `name` of the cache, whole: made by `fill(folder)` if it is not there or damaged.
 
     `fill` works on a folder beside it that is renamed when complete, so an interrupted build leaves
     nothing that a reader could take for a corpus. Of several processes one builds, the rest wait.
+    A warning names what was damaged; CorpusDamaged if that cannot be built again.
     """
     target = cache_dir() / name
-    if target.is_dir():
+    found = damage(name)
+    if built(name) and not found:
         return target
-    with _cache_errors():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(target.with_name(f"{name}.lock")):
-            if not target.is_dir():
-                _fill_and_rename(target, fill)
+    try:
+        with _cache_errors():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _lock(target.with_name(f"{name}.lock")):
+                found = damage(name)  # another process may have built it in the meantime
+                if found or not built(name):
+                    _fill_and_rename(target, fill)
+                if found:
+                    warnings.warn(f"{target} was damaged ({found}): built again.", stacklevel=3)
+    except CorpusError as error:
+        if found is None:
+            raise
+        raise CorpusDamaged(
+            f"{target} is damaged ({found}) and could not be built again. {error}"
+        ) from error
     return target
 
 
@@ -226,27 +255,77 @@ def _fill_and_rename(target: Path, fill: Callable[[Path], None]) -> None:
     unfinished.mkdir()
     try:
         fill(unfinished)
-        sums = [f"{digest}  {name}\n" for name, digest in _checksums(unfinished).items()]
-        (unfinished / CHECKSUMS).write_text("".join(sums), encoding="utf-8")
+        sums = [f"{digest}  {name}\n" for name, digest in _checksums(_files(unfinished)).items()]
+        text = "".join([f"# {target.name}\n", *sums])
+        (unfinished / CHECKSUMS).write_text(text, encoding="utf-8")
+        _remove(target)
         unfinished.rename(target)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
 
+def _remove(target: Path) -> None:
+    # Renamed first: nobody sees half of it, and who has mapped its files keeps them.
+    if os.path.lexists(target):
+        aside = tempfile.mkdtemp(prefix=f".{target.name}.damaged-", dir=target.parent)
+        target.rename(Path(aside, target.name))
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def verify_build(name: str) -> Path:
-    """The folder `name` of the cache after comparing every file with its recorded checksum."""
+    """The folder `name` of the cache; CorpusDamaged unless every file is as it was written."""
+    found = damage(name)
+    if found:
+        raise CorpusDamaged(
+            f"{cache_dir() / name} is damaged ({found}): python -m data fetch builds it again."
+        )
+    return cache_dir() / name
+
+
+_checked: dict[Path, list[tuple]] = {}  # how the files of a folder looked when they were whole
+
+
+def damage(name: str) -> str | None:
+    """What is wrong with the folder `name` of the cache, in a few words; None if nothing is.
+
+    Every byte is compared with its checksum, in one process once for as long as no file changes.
+    """
     target = cache_dir() / name
+    if not os.path.lexists(target):
+        return None
     try:
-        lines = (target / CHECKSUMS).read_text(encoding="utf-8").splitlines()
-        recorded = {file: digest for digest, file in (line.split("  ") for line in lines)}
-        found = _checksums(target)
-    except (OSError, ValueError) as error:
-        raise CorpusDamaged(f"{target} is not complete: delete it and fetch again.") from error
-    changed = sorted(f for f in recorded | found if recorded.get(f) != found.get(f))
-    if changed:
-        raise CorpusDamaged(f"{target / changed[0]} has changed: delete {target} and fetch again.")
-    return target
+        files = _files(target)
+        look = [
+            (file, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+            for file, stat in ((file, path.stat()) for file, path in files.items())
+        ]
+        if _checked.get(target) == look:
+            return None
+        found = _difference(target, files)
+    except OSError as error:
+        return f"{error.filename or target} cannot be read: {error.strerror or error}"
+    if found is None:
+        _checked[target] = look
+    return found
+
+
+def _difference(target: Path, files: dict[str, Path]) -> str | None:
+    if CHECKSUMS not in files:
+        return f"it has no {CHECKSUMS}"
+    try:
+        lines = files.pop(CHECKSUMS).read_bytes().decode().splitlines()
+        names = [line[2:] for line in lines if line.startswith("# ")]
+        sums = (line.split("  ", 1) for line in lines if not line.startswith("# "))
+        recorded = {file: digest for digest, file in sums}
+    except ValueError:
+        return f"{CHECKSUMS} is not readable"
+    if names not in ([], [target.name]):  # without a name: built by an older version of the course
+        return f"it holds {' '.join(names)}"
+    for file in sorted(recorded.keys() ^ files.keys()):
+        return f"{file} is missing" if file in recorded else f"{file} does not belong there"
+    changed = [file for file, digest in _checksums(files).items() if recorded[file] != digest]
+    return f"{changed[0]} has changed" if changed else None
 
 
 @contextlib.contextmanager
@@ -261,14 +340,28 @@ def atomic_text(path: Path) -> Iterator[TextIO]:
         unfinished.unlink(missing_ok=True)
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    sums = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != CHECKSUMS:
-            with open(path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            sums[path.relative_to(folder).as_posix()] = digest
-    return sums
+def _files(folder: Path) -> dict[str, Path]:
+    # The regular files by relative name, without what file managers leave (.DS_Store).
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    walk = os.walk(folder, onerror=_raise)
+    paths = sorted(Path(place, name) for place, _, names in walk for name in names)
+    kept = (path for path in paths if path.is_file() and not path.name.startswith("."))
+    return {path.relative_to(folder).as_posix(): path for path in kept}
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _checksums(files: dict[str, Path]) -> dict[str, str]:
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # hashing leaves Python's lock
+        return dict(zip(files, pool.map(_sha256, files.values()), strict=True))
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

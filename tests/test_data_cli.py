@@ -87,6 +87,25 @@ def test_sentences_and_status(corpora, capsys, arguments, status, output):
     assert capsys.readouterr().out == output.format(corpora, built_in=cli.BUILT_IN)
 
 
+def test_nothing_is_ready_that_verify_refuses(corpora, capsys, monkeypatch):
+    def refuse():
+        raise registry.CorpusDamaged("It holds other vectors.")
+
+    monkeypatch.setitem(cli.ACTIONS, "imdb", cli._Actions(lambda: corpora, lambda: corpora, refuse))
+    assert cli.main(["fetch", "imdb"]) == 1
+    assert capsys.readouterr().out == "imdb: It holds other vectors.\n"
+
+
+@NOTHING
+def test_an_empty_folder_is_not_ready(tmp_path, monkeypatch, capsys):
+    (tmp_path / "imdb-v1").mkdir()
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))  # no archive there, and no network below
+    monkeypatch.setattr(registry, "IMDB", registry.Source("aclImdb.tgz", (), None, 0))
+    assert cli.main(["fetch", "imdb"]) == cli.main(["verify", "imdb"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith(f"imdb: {tmp_path}/imdb-v1 is damaged") for line in lines)
+
+
 @NOTHING
 def test_verify_with_nothing_there(capsys):
     assert cli.main(["verify"]) == 0

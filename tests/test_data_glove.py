@@ -1,6 +1,7 @@
 """Word vectors: conversion of a small archive and of a stand-in for the package, and the matrix."""
 
 import hashlib
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -89,6 +90,32 @@ def test_verify():
     (folder / "words.txt").write_text("the")
     with pytest.raises(registry.CorpusDamaged, match=r"words\.txt has changed"):
         glove.verify(300)
+
+
+def test_damaged_vectors_are_converted_again(archive):
+    folder = glove.fetch(50, progress=False)
+    before, _ = glove.matrix(list(VECTORS))
+    with open(folder / "vectors.npy", "r+b") as file:
+        file.seek(-4, 2)
+        file.write(bytes(4))
+    with pytest.warns(UserWarning, match=rf"{folder} was damaged \(vectors\.npy has changed\)"):
+        after, _ = glove.matrix(list(VECTORS))
+    np.testing.assert_array_equal(before, after)
+    archive.unlink()
+    (folder / "words.txt").unlink()
+    with pytest.raises(
+        registry.CorpusDamaged,
+        match=rf"{folder} is damaged \(words\.txt is missing\) .* python -m data fetch glove\.",
+    ):
+        glove.matrix(list(VECTORS))
+
+
+def test_300_numbers_in_the_place_of_50(archive):
+    folder = glove.fetch(50, progress=False)
+    shutil.rmtree(folder)
+    shutil.copytree(glove.fetch(300, progress=False), folder)
+    with pytest.warns(UserWarning, match=r"it holds glove-6B-300d"):
+        assert glove.matrix(["the"])[0].shape == (1, 50)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import io
 import os
 import random
 import re
+import shutil
 import tarfile
 from collections import Counter
 from pathlib import Path
@@ -389,3 +390,39 @@ def test_verify_notices_a_changed_cache(corpus):
         file.write(b"\x01")
     with pytest.raises(registry.CorpusDamaged, match=r"text\.npy has changed"):
         imdb.verify()
+
+
+def test_a_damaged_cache_is_parsed_again(corpus):
+    (x, y), _ = imdb.load_data()
+    before, words = [ids.tolist() for ids in x], imdb.get_word_index()
+    folder = imdb.fetch(progress=False)
+    for damaged in (folder / "train" / "ranks.npy", folder / "words.txt"):
+        os.truncate(damaged, damaged.stat().st_size // 2)
+        with pytest.warns(
+            UserWarning, match=rf"{folder} was damaged \(.*{damaged.name} has changed"
+        ):
+            (x, again), _ = imdb.load_data()
+        assert [ids.tolist() for ids in x] == before
+        assert again.tolist() == y.tolist()
+        assert imdb.get_word_index() == words
+
+
+@pytest.mark.parametrize("load", [imdb.load_data, imdb.load_texts, imdb.get_word_index, imdb.fetch])
+def test_a_damaged_cache_without_the_archive(corpus, load):
+    folder = imdb.fetch(progress=False)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    corpus.unlink()
+    assert imdb.available()  # so that nobody goes on with another corpus
+    with pytest.raises(
+        registry.CorpusDamaged, match=rf"{folder} is damaged .* not on this machine"
+    ):
+        load()
+
+
+def test_a_damaged_cache_and_a_damaged_archive(corpus):
+    folder = imdb.fetch(progress=False)
+    (folder / "test" / "labels.npy").unlink()
+    corpus.write_bytes(corpus.read_bytes()[:-100])
+    with pytest.raises(registry.CorpusDamaged, match=rf"{folder} is damaged .*tar\.gz ends early"):
+        imdb.load_texts()

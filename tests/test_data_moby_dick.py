@@ -102,3 +102,30 @@ def test_nothing_there(monkeypatch):
     assert not moby_dick.available()
     with pytest.raises(registry.CorpusMissing, match=r"moby_dick\.txt is not on this machine"):
         moby_dick.text()
+
+
+def test_a_damaged_download_is_replaced(tmp_path, monkeypatch):
+    cached = tmp_path / "cache" / "moby_dick.txt"
+    cached.parent.mkdir()
+    write(cached, NOVEL[:40])
+
+    def download_again(source):
+        write(cached, NOVEL)
+        return cached
+
+    with monkeypatch.context() as offline:
+        closed = registry.Source("moby_dick.txt", ("http://127.0.0.1:9/",), None, 1)
+        offline.setattr(registry, "MOBY_DICK", closed)
+        with pytest.raises(registry.CorpusDamaged, match=f"{cached} does not run from chapter 1"):
+            moby_dick.text()
+    monkeypatch.setattr(registry, "download_again", download_again)
+    with pytest.warns(UserWarning, match=f"{cached} was damaged: it has been downloaded again"):
+        assert moby_dick.text() == NOVEL
+
+
+def test_a_damaged_file_of_course_data_is_left_alone(path, monkeypatch):
+    write(path, NOVEL[:40])
+    monkeypatch.setattr(registry, "download_again", lambda _: pytest.fail("it is not ours"))
+    with pytest.raises(registry.CorpusDamaged, match="does not run from chapter 1"):
+        moby_dick.fetch()
+    assert path.read_text() == NOVEL[:40]

@@ -2,7 +2,9 @@
 
 import hashlib
 import http.server
+import mmap
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,6 +120,18 @@ def test_a_damaged_download_is_replaced(server, cache):
     assert registry.download(source(f"{server}/right")).read_bytes() == CONTENT
 
 
+def test_download_again_replaces_what_is_there(server, cache):
+    cache.mkdir()
+    (cache / "corpus.bin").write_bytes(b"damaged")
+    with pytest.raises(registry.CorpusMissing):
+        registry.download_again(source(CLOSED))
+    assert (cache / "corpus.bin").read_bytes() == b"damaged"
+    path = registry.download_again(source(f"{server}/right"))
+    assert path == cache / "corpus.bin"
+    assert path.read_bytes() == CONTENT
+    assert list(cache.iterdir()) == [path]
+
+
 def test_build_happens_once_and_is_verified(cache):
     calls = []
 
@@ -134,8 +148,150 @@ def test_build_happens_once_and_is_verified(cache):
     with pytest.raises(registry.CorpusDamaged, match=r"a\.bin has changed"):
         registry.verify_build("corpus")
     (target / "SHA256SUMS").unlink()
-    with pytest.raises(registry.CorpusDamaged, match="is not complete"):
+    with pytest.raises(registry.CorpusDamaged, match="it has no SHA256SUMS"):
         registry.verify_build("corpus")
+
+
+# --- a parsed corpus that was damaged later ---------------------------------------------------
+
+
+def fill_two(folder):
+    (folder / "part").mkdir()
+    (folder / "part" / "a.bin").write_bytes(bytes(range(256)) * 64)
+    (folder / "words.txt").write_text("the\nfilm")
+
+
+def zero_a_block(folder):
+    with open(folder / "part" / "a.bin", "r+b") as file:
+        file.seek(4096)
+        file.write(bytes(4096))
+
+
+def exchange(folder):
+    a, b = folder / "part" / "a.bin", folder / "words.txt"
+    content = a.read_bytes()
+    a.write_bytes(b.read_bytes())
+    b.write_bytes(content)
+
+
+def empty_the_folder(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+def file_for_folder(folder):
+    shutil.rmtree(folder)
+    folder.write_text("what is this?")
+
+
+def folder_for_file(folder):
+    (folder / "words.txt").unlink()
+    (folder / "words.txt").mkdir()
+
+
+def pipe_for_file(folder):
+    (folder / "words.txt").unlink()
+    os.mkfifo(folder / "words.txt")
+
+
+def corpus_of_another_name(folder):
+    registry.build("another", fill_two)
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("another"), folder)
+
+
+DAMAGES = {
+    zero_a_block: r"part/a\.bin has changed",
+    exchange: r"part/a\.bin has changed",
+    lambda f: os.truncate(f / "part" / "a.bin", 100): r"part/a\.bin has changed",
+    lambda f: os.truncate(f / "words.txt", 0): r"words\.txt has changed",
+    lambda f: (f / "words.txt").unlink(): r"words\.txt is missing",
+    lambda f: shutil.rmtree(f / "part"): r"part/a\.bin is missing",
+    lambda f: (f / "part" / "b.bin").touch(): r"part/b\.bin does not belong there",
+    folder_for_file: r"words\.txt is missing",
+    pipe_for_file: r"words\.txt is missing",
+    empty_the_folder: "it has no SHA256SUMS",
+    file_for_folder: "cannot be read: Not a directory",
+    corpus_of_another_name: "it holds another",
+    lambda f: os.truncate(f / "SHA256SUMS", 100): "SHA256SUMS is not readable",
+    lambda f: (f / "SHA256SUMS").write_bytes(b"\xff\x00"): "SHA256SUMS is not readable",
+    lambda f: os.truncate(f / "SHA256SUMS", 0): "does not belong there",
+}
+every_damage = pytest.mark.parametrize(("do_damage", "said"), DAMAGES.items())
+
+
+@every_damage
+def test_damage_is_named_and_built_again(cache, do_damage, said):
+    target = registry.build("corpus", fill_two)
+    before = {path: path.read_bytes() for path in target.rglob("*") if path.is_file()}
+    do_damage(target)
+    with pytest.raises(registry.CorpusDamaged, match=rf"{target} is damaged \(.*{said}"):
+        registry.verify_build("corpus")
+    with pytest.warns(UserWarning, match=rf"{target} was damaged \(.*{said}.*\): built again"):
+        assert registry.build("corpus", fill_two) == target
+    assert {path: path.read_bytes() for path in target.rglob("*") if path.is_file()} == before
+    assert registry.verify_build("corpus") == target
+    assert not list(cache.glob(".*"))
+
+
+@every_damage
+def test_damage_that_cannot_be_built_again(cache, do_damage, said):
+    def missing(folder):
+        raise registry.CorpusMissing("The archive is not on this machine.")
+
+    do_damage(registry.build("corpus", fill_two))
+    with pytest.raises(
+        registry.CorpusDamaged,
+        match=rf"{cache}/corpus is damaged \(.*{said}.*could not be built again\. The archive is",
+    ):
+        registry.build("corpus", missing)
+    assert os.path.lexists(cache / "corpus")  # what is left of it stays
+
+
+def test_what_file_managers_leave_is_no_damage(cache):
+    target = registry.build("corpus", fill_two)
+    (target / "part" / ".DS_Store").touch()
+    assert registry.verify_build("corpus") == target
+
+
+def test_a_corpus_without_a_name_in_its_checksums_is_whole(cache):
+    sums = registry.build("corpus", fill_two) / "SHA256SUMS"
+    sums.write_text(sums.read_text().partition("\n")[2])
+    assert registry.damage("corpus") is None
+
+
+def test_unreadable_file_is_damage(cache, monkeypatch):
+    registry.build("corpus", fill_two)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(registry, "_sha256", refuse)  # permission bits do not bind root
+    with pytest.raises(registry.CorpusDamaged, match=r"a\.bin cannot be read: Permission denied"):
+        registry.verify_build("corpus")
+
+
+def test_a_whole_corpus_is_read_once_per_process(cache, monkeypatch):
+    target, read = registry.build("corpus", fill_two), []
+    original = registry._sha256
+    monkeypatch.setattr(registry, "_sha256", lambda path: read.append(path) or original(path))
+    for _ in range(3):
+        assert registry.damage("corpus") is None
+    assert len(read) == 2
+    times = (target / "words.txt").stat()
+    (target / "words.txt").write_text("the\nfilN")  # as long as before, and dated back
+    os.utime(target / "words.txt", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert registry.damage("corpus") == "words.txt has changed"
+
+
+def test_who_has_mapped_a_damaged_file_keeps_it(cache):
+    target = registry.build("corpus", fill_two)
+    with open(target / "part" / "a.bin", "rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    os.truncate(target / "words.txt", 3)
+    with pytest.warns(UserWarning, match="built again"):
+        registry.build("corpus", fill_two)
+    assert mapped[:] == bytes(range(256)) * 64
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
@@ -172,6 +328,16 @@ def test_two_processes_build_once(tmp_path):
     builders = [start_builder(log, 0.5) for _ in range(3)]
     assert [builder.wait(60) for builder in builders] == [0, 0, 0]
     assert log.read_text() == "built\n"
+
+
+def test_several_processes_repair_once(tmp_path, cache):
+    log = tmp_path / "log"
+    assert start_builder(log, 0).wait(60) == 0
+    os.truncate(cache / "corpus" / "half", 2)
+    builders = [start_builder(log, 0.5) for _ in range(3)]
+    assert [builder.wait(60) for builder in builders] == [0, 0, 0]
+    assert log.read_text() == "built\n" * 2
+    assert registry.damage("corpus") is None
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
