@@ -1,21 +1,15 @@
 """The Dask side of grading: how a cluster is reached, and what runs on its workers.
 
 Dask does the scheduling, the transport and the retries after a worker's death. A worker grades in
-a process of its own per thread (a desk): what a submission does to that process, be it memory,
-time or a crash, costs the desk and never the worker.
+a process of its own per thread (a desk, see `supervise`): what a submission does to that process,
+be it memory, time or a crash, costs the desk and never the worker.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
 import pickle
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,17 +18,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import dask
-import psutil
 from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin, get_worker
 from distributed.comm import get_address_host
-from distributed.system import MEMORY_LIMIT
 
-from autograder import cores
-from autograder.journal import RefusedError, remove_room
+from autograder import cores, parcel, supervise
+from autograder.journal import RefusedError
 from autograder.parcel import GPU, Assignment, Graded, NotGradedError, Submission
 
 MOST_AT_ONCE = 50  # results taken from the cluster in one go
-LOOK_SECONDS = 0.25  # how often a desk's time and memory are looked at
 PACKAGES = ("rnn-course", "nbgrader", "nbclient", "distributed")
 # A built-in function and a text: this works on a worker that has nothing of ours.
 VERSIONS = f"""(lambda version: {{"python": "%d.%d" % __import__("sys").version_info[:2],
@@ -202,13 +193,13 @@ class Desks(WorkerPlugin):
 
     def __init__(self, assignment: Assignment, threads: dict[str, int]) -> None:
         self.package = pickle.dumps(assignment)  # a worker need not import nbgrader to pass it on
-        self.notebook_seconds = assignment.seconds
+        self.memory, self.process_bytes = assignment.memory, assignment.process_bytes
         self.threads = threads  # host -> how many submissions are graded there at a time
         self.digest = code_digest()
 
     def setup(self, worker: Worker) -> None:
-        """Open the desks; their processes start at once, so that they are warm when needed."""
-        self.desks, self.leases, self.problem = [], [], ""
+        """Open the desks."""
+        self.desks, self.leases, self.problem = None, [], ""
         if self.digest != code_digest():
             self.problem = (
                 "it has another version of the course's code than this machine; bring both to the "
@@ -218,19 +209,17 @@ class Desks(WorkerPlugin):
         count = worker.state.nthreads
         on_host = max(count, self.threads.get(get_address_host(worker.address), 0))
         own = worker.memory_manager.memory_limit
-        memory = own // count if own else int(MEMORY_LIMIT * 0.9) // on_host
+        share_of_own = own // count if own else supervise.share_of_memory(on_host)
+        memory = self.memory or share_of_own
         share = max(1, len(cores.available()) // on_host)
         self.leases = [cores.Lease(share) for _ in range(count)]
-        self.desks = [Desk(self.package, lease.cores, memory) for lease in self.leases]
-        self.free: SimpleQueue[Desk] = SimpleQueue()
-        for desk in self.desks:
-            threading.Thread(target=desk.start, daemon=True).start()
-            self.free.put(desk)
+        shares = [lease.cores for lease in self.leases]
+        self.desks = supervise.Desks(self.package, shares, memory, self.process_bytes)
 
     def teardown(self, worker: Worker) -> None:
         """Close the desks, whatever happens at them."""
-        for desk in self.desks:
-            desk.close()
+        if self.desks:
+            self.desks.close()
         for lease in self.leases:
             lease.close()
 
@@ -238,11 +227,10 @@ class Desks(WorkerPlugin):
         """Grade at the next free desk. Raises NotGradedError."""
         if self.problem:
             raise NotGradedError(f"the worker was refused: {self.problem}")
-        desk = self.free.get()
         try:
-            return desk.grade(submission, 60 + len(submission.notebooks) * self.notebook_seconds)
-        finally:
-            self.free.put(desk)
+            return self.desks.grade(submission)
+        except supervise.ClosedError:
+            raise NotGradedError("the run was ended") from None
 
 
 def problem_of(run: str, dask_worker: Worker) -> str:
@@ -250,116 +238,12 @@ def problem_of(run: str, dask_worker: Worker) -> str:
     return dask_worker.plugins[run].problem
 
 
-def grade(run: str, submission: Submission) -> Graded:
-    """The Dask task: grade one submission at one of this worker's desks."""
+def grade(run: str, submission: Submission) -> bytes:
+    """The Dask task: grade one submission at one of this worker's desks, see `parcel.to_line`."""
     worker = get_worker()
     try:
-        graded = worker.plugins[run].grade(submission)
+        answer = worker.plugins[run].grade(submission)
     except NotGradedError as error:
-        raise NotGradedError(error.reason, error.trace, worker.address) from None
-    graded.where = worker.address
-    return graded
-
-
-class Desk:
-    """A process that grades one submission after the other, and is replaced when it is lost."""
-
-    def __init__(self, package: bytes, cores: list[int], memory: int) -> None:
-        self.package, self.cores, self.memory = package, cores, memory
-        self.process: subprocess.Popen | None = None
-        self.closed = False
-        self.lock = threading.Lock()  # the process starts while the first submission arrives
-
-    def start(self) -> None:
-        """Start the process if it does not run."""
-        with self.lock:
-            if self.closed or (self.process and self.process.poll() is None):
-                return
-            self._clear_away()
-            self.room = tempfile.mkdtemp(prefix="grading-")
-            self.pipe, theirs = multiprocessing.Pipe()
-            with open(f"{self.room}.log", "wb") as log:
-                self.process = subprocess.Popen(
-                    [sys.executable, "-m", "autograder.grading", str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.PIPE,  # never written to; its end is the end of the process
-                    stdout=log,
-                    stderr=log,
-                    env={**os.environ, "TMPDIR": self.room},
-                    start_new_session=True,  # Ctrl-C is the coordinator's affair
-                )
-            theirs.close()
-            with suppress(OSError):
-                self.pipe.send_bytes(self.package)
-
-    def grade(self, submission: Submission, seconds: float) -> Graded:
-        """Grade within `seconds`. Raises NotGradedError if it cannot be, or the process is lost."""
-        self.start()
-        try:
-            self.pipe.send((submission, self.cores))
-            peak = self._watch(time.monotonic() + seconds, seconds)
-            answer = self.pipe.recv()
-        except (EOFError, OSError):
-            raise self._lost() from None
-        if isinstance(answer, NotGradedError):
-            raise answer
-        answer.memory = peak
-        return answer
-
-    def _watch(self, deadline: float, seconds: float) -> int:
-        """Wait for the answer and look after time and memory; the most bytes seen."""
-        peak = 0
-        while not self.pipe.poll(LOOK_SECONDS):
-            used = memory_of(self.process.pid)
-            peak = max(peak, used)
-            if used > self.memory:
-                raise self._lost(f"it used more than {self.memory / 2**30:.1f} GiB of memory")
-            if time.monotonic() > deadline:
-                raise self._lost(f"it took longer than {seconds:.0f} s")
-        return peak
-
-    def _lost(self, reason: str = "") -> NotGradedError:
-        """End the process and say what happened to it."""
-        if not reason:
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(2)
-            status = self.process.poll() or 0
-            reason = f"exit status {status}" if status >= 0 else signal.Signals(-status).name
-            reason = f"the process that graded it ended ({reason})"
-        with self.lock:
-            log = Path(f"{self.room}.log").read_text(errors="replace")[-10_000:]
-            self._clear_away()
-        threading.Thread(target=self.start, daemon=True).start()  # warm for the next
-        return NotGradedError(reason, log)
-
-    def close(self) -> None:
-        """End the process for good."""
-        self.closed = True
-        with self.lock:
-            self._clear_away()
-
-    def _clear_away(self) -> None:
-        if self.process is None:
-            return
-        with suppress(OSError):
-            self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.pipe.close()
-        remove_room(Path(self.room))
-        Path(f"{self.room}.log").unlink(missing_ok=True)
-        self.process = None
-
-
-def memory_of(process: int) -> int:
-    """Bytes that a process and everything that it started hold."""
-    try:
-        top = psutil.Process(process)
-        family = [top, *top.children(recursive=True)]
-    except psutil.Error:
-        return 0
-    total = 0
-    for member in family:
-        with suppress(psutil.Error):
-            total += member.memory_info().rss
-    return total
+        answer = error
+    answer.where = worker.address
+    return parcel.to_line(answer)

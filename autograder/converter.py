@@ -1,14 +1,16 @@
 """`nbgrader autograde` that loses nothing: it can be killed at any moment and run again.
 
-A submission is graded in a folder of its own beside its destination. When all its notebooks are
-executed, its scores are saved in one transaction and its folder is renamed into place; the journal
-says how far each submission came, and the next run grades what is unfinished, failed or changed.
+This process reads submissions and saves results; grading is done in others (see `supervise`), which
+it can lose. What comes back is laid out in a folder beside its destination, its scores are saved in
+one transaction and the folder is renamed into place; the journal says how far each submission came,
+and the next run grades what is unfinished, failed or changed.
 """
 
 from __future__ import annotations
 
 import glob
 import os
+import pickle
 import re
 import shutil
 import time
@@ -18,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Lock
 
 import nbformat
@@ -30,15 +31,16 @@ from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import find_all_files, parse_utc
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer, default
+from traitlets.config import Config
 
-from autograder import cores, journal, sandbox, scoring
+from autograder import cores, journal, sandbox, scoring, supervise
 from autograder.execute import Execute
-from autograder.grading import Room, cells_of, write_files
+from autograder.grading import cells_of, write_files
 from autograder.journal import RefusedError, explain
-from autograder.parcel import Assignment, Graded, Submission
-from autograder.submissions import MAX_BYTES
+from autograder.parcel import Assignment, Graded, NotGradedError, Submission
+from autograder.submissions import MAX_BYTES, cell_ids
 
-PATIENCE = 60  # seconds that a notebook may take beyond its limits: kernels, mending
+PATIENCE = 60  # seconds that a notebook may take beyond its limits: kernels, mending; once more so
 
 
 def install() -> None:
@@ -66,6 +68,22 @@ class Autograde(nbgrader.converters.Autograde):
 
     jobs = Integer(
         help="How many submissions are graded at the same time; the number of cores by default."
+    ).tag(config=True)
+
+    submission_seconds = Integer(
+        0,
+        help="How long a submission may take in all: mending it, kernels, cells, alerts. 0: a "
+        "minute, and for each notebook its notebook_seconds, cell_seconds and a minute.",
+    ).tag(config=True)
+    memory_bytes = Integer(
+        0,
+        help="How much memory grading one submission may hold, all of its kernels together. "
+        "0: nine tenths of the machine's, divided by the submissions graded at the same time.",
+    ).tag(config=True)
+    process_bytes = Integer(
+        2 * supervise.GiB,
+        help="How much of it the process that grades (without the student's kernel) may take at "
+        "any moment; beyond it the system refuses, so nothing can grow unseen.",
     ).tag(config=True)
 
     @default("jobs")
@@ -101,7 +119,7 @@ class Autograde(nbgrader.converters.Autograde):
                 finally:
                     shutil.rmtree(self._output_directory, ignore_errors=True)
         except (RefusedError, OSError, SQLAlchemyError) as error:
-            self._trace()
+            self._trace(error)
             self.log.error("Stopped: %s", explain(error))
             raise NbGraderException(explain(error)) from None
 
@@ -162,12 +180,15 @@ class Autograde(nbgrader.converters.Autograde):
             raise NbGraderException(f"{failed} submissions could not be graded")
 
     def _grade_all(self, digests: dict[str, str]) -> None:
-        """Grade in this process, as many submissions at a time as there are jobs."""
-        self._cores = SimpleQueue()
-        for share in cores.shares(cores.available(), self.jobs):
-            self._cores.put(share)
+        """Grade on this machine, as many submissions at a time as there are jobs."""
         assignment = self.pack()
-        with Room(assignment, self.log) as self._room, ThreadPoolExecutor(self.jobs) as pool:
+        shares = cores.shares(cores.available(), self.jobs)[: len(digests)]
+        memory = assignment.memory or supervise.share_of_memory(self.jobs)
+        package = pickle.dumps(assignment)
+        with (
+            ThreadPoolExecutor(self.jobs) as pool,
+            supervise.Desks(package, shares, memory, self.process_bytes) as self._desks,
+        ):
             futures = [pool.submit(self._grade, *item) for item in digests.items()]
             try:
                 for future in futures:
@@ -202,15 +223,14 @@ class Autograde(nbgrader.converters.Autograde):
         return same and student in self._saved and self._destination(student).exists()
 
     def _grade(self, student: str, digest: str) -> None:
-        share = self._cores.get()
         try:
             submission = self.read(student)
             self.begin({student: submission}, {student: digest})
-            self.book([Result(submission, digest, self._room.grade(submission, share))])
+            self.book([Result(submission, digest, self._desks.grade(submission))])
+        except supervise.ClosedError:  # the run was interrupted: the next one grades it
+            return
         except Exception as error:
             self._fail(student, digest, error)
-        finally:
-            self._cores.put(share)
 
     # ---------------------------------------------------------------- what a grader gets
 
@@ -222,24 +242,45 @@ class Autograde(nbgrader.converters.Autograde):
         execute = Execute(parent=self)
         secret = execute.secret_file
         limits = sandbox.Limits(**{**execute.limits.get("*", {}), **execute.limits.get(name, {})})
+        self._notebook_seconds = limits.notebook_seconds + limits.cell_seconds + PATIENCE
         self._tier = tier or os.environ.get("COURSE_TIER", "cpu")
         self._released = self._read_files(source, theirs, follow_links=True)
         return Assignment(
             name,
-            self.config.copy(),
+            self._config_to_send(),
             cells_of(course.db_url, course.course_id, name),
             self._released,
             Path(secret).read_text(encoding="utf-8") if secret else "",
             self._tier,
-            limits.notebook_seconds + limits.cell_seconds + PATIENCE,
+            memory=self.memory_bytes,
+            process_bytes=self.process_bytes,
+            cell_ids={path.stem: cell_ids(path) for path in source.glob("*.ipynb")},
         )
+
+    def _config_to_send(self) -> Config:
+        """The configuration without what only this process needs, and nbgrader does not know."""
+        config = self.config.copy()
+        ours = Autograde.class_own_traits(config=True)
+        for name in [*ours, "pre_convert_hook", "post_convert_hook"]:
+            for part in (config.Autograde, config.BaseConverter):
+                part.pop(name, None)
+        try:
+            pickle.dumps(config)
+        except Exception as error:
+            raise RefusedError(
+                f"The configuration cannot be given to another process ({error}): in "
+                "nbgrader_config.py, name functions and classes by a text 'module.name'."
+            ) from None
+        return config
 
     def read(self, student: str) -> Submission:
         """What a student handed in: the assignment's notebooks, and files that lie beside them."""
         folder = Path(self._format_source(self.coursedir.assignment_id, student))
         handed_in = sorted(folder.glob(f"{self.coursedir.notebook_id}.ipynb"))
         notebooks = {path.name: _content(path) for path in handed_in if path.name in self._known}
-        return Submission(student, notebooks, self._read_files(folder), _timestamp(folder))
+        seconds = self.submission_seconds or PATIENCE + len(notebooks) * self._notebook_seconds
+        files, when = self._read_files(folder), _timestamp(folder)
+        return Submission(student, notebooks, files, when, seconds=seconds)
 
     def begin(self, submissions: dict[str, Submission], digests: dict[str, str]) -> None:
         """What comes before grading."""
@@ -357,7 +398,7 @@ class Autograde(nbgrader.converters.Autograde):
         return Path(self.coursedir.format_path(folder, student, self.coursedir.assignment_id))
 
     def _fail(self, student: str, digest: str, error: Exception) -> None:
-        self._trace()
+        self._trace(error)
         reason = explain(error)
         if self._destination(student).exists():
             reason += " (its grades of an earlier run still stand)"
@@ -366,10 +407,13 @@ class Autograde(nbgrader.converters.Autograde):
         with suppress(OSError):  # on a full disk; an unfinished submission is graded again anyway
             journal.append(self._journal, journal.FAILED, {student: digest}, reason=reason)
 
-    def _trace(self) -> None:
-        """Keep the traceback of the exception being handled, for whoever looks into it."""
+    def _trace(self, error: Exception) -> None:
+        """Keep what led to an error, for whoever looks into it."""
+        text = "".join(traceback.format_exception(error))
+        if isinstance(error, NotGradedError):
+            text = f"{error.where}: {error.reason}\n{error.trace}".lstrip(": ")
         with suppress(OSError), open(self._journal.with_suffix(".log"), "a") as file:
-            file.write(traceback.format_exc() + "\n")
+            file.write(text + "\n")
 
 
 def _content(path: Path) -> bytes | int:

@@ -15,7 +15,7 @@ import sys
 import time
 import warnings
 from collections import Counter, deque
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from nbgrader.apps.autogradeapp import AutogradeApp
 from nbgrader.converters.base import NbGraderException
 from tqdm import tqdm
 
-from autograder import cluster, converter, journal, summary
+from autograder import cluster, converter, journal, parcel, summary
 from autograder.grading import merge
 from autograder.journal import RefusedError, explain
 from autograder.parcel import ALL, CPU, GPU, Assignment, Graded, NotGradedError, Submission
@@ -293,7 +293,8 @@ class Coordinator(converter.Autograde):
             return
         paper, part = self._flying.pop(future)
         try:
-            paper.graded[part] = future.result(timeout=60)
+            answer = future.result(timeout=60)
+            paper.graded[part] = parcel.from_line(answer, paper.submission.notebooks)
         except NotGradedError as error:
             return self._again(paper, part, error)
         except KilledWorker as error:
@@ -312,20 +313,14 @@ class Coordinator(converter.Autograde):
         if len(paper.failures) > RETRIES:
             tried = f"{error.reason} (tried {len(paper.failures)} times)"
             return self._give_up(paper, NotGradedError(tried, error.trace, error.where))
-        self._note_trace(error)
+        self._trace(error)
         return self._submit(paper, part)
 
     def _give_up(self, paper: Paper, error: Exception) -> None:
         student = paper.submission.student
         if self._papers.pop(student, None):
-            if isinstance(error, NotGradedError):
-                self._note_trace(error)
             self._fail(student, paper.digest, error)
             self._bar.update()
-
-    def _note_trace(self, error: NotGradedError) -> None:
-        with suppress(OSError), open(self._journal.with_suffix(".log"), "a") as file:
-            file.write(f"{error.where}: {error.reason}\n{error.trace}\n")
 
     def _finish_paper(self, paper: Paper) -> None:
         """Have what has come back booked; what waits for a GPU is booked when it comes."""

@@ -1,8 +1,7 @@
 """One submission graded, from bytes to bytes: no gradebook is opened and no course folder seen.
 
-`nbgrader autograde` calls this in its own process, `autograder grade` in processes that may be on
-other machines; so both give the same notebooks with the same records. Such a process is started by
-`python -m autograder.grading`, belongs to a worker and ends with it.
+It is done in a process of its own, `python -m autograder.grading`, which `supervise` starts, looks
+after and replaces: one submission at a time, in its main thread. The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import logging
 import os
 import pickle
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -20,7 +20,6 @@ import traceback
 import warnings
 from collections.abc import Iterable
 from itertools import chain
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ from nbgrader.api import (
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import create_engine, select
 
-from autograder import parcel
+from autograder import parcel, supervise
 from autograder.execute import Execute
 from autograder.journal import explain, remove_room
 from autograder.parcel import Graded, NotGradedError, Submission
@@ -54,7 +53,6 @@ class Room:
         self.folder = Path(tempfile.mkdtemp(prefix="room-"))
         (self.folder / "gradebook.db").write_bytes(assignment.gradebook)
         self.config = copy.deepcopy(assignment.config)
-        self.config.Autograde.pop("jobs", None)  # nbgrader's own Autograde has none
         self.config.Execute.secret_file = self._secret() if assignment.secret else ""
 
     def __enter__(self) -> Room:
@@ -121,7 +119,10 @@ class Room:
             "unique_key": notebook,
             "output_files_dir": f"{notebook}_files",
             "nbgrader": names | {"db_url": f"sqlite:///{self.folder / 'gradebook.db'}"},
-            "autograder": {"cores": cores},
+            "autograder": {
+                "cores": cores,
+                "cell_ids": self.assignment.cell_ids.get(notebook, {}),
+            },
         }
 
     def _leave_out(self, exporter: Any, part: str, notebook: str) -> None:
@@ -241,7 +242,9 @@ class LogBook(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one message."""
-        self.entries.append((record.levelno, record.getMessage()))
+        if len(self.entries) < parcel.MOST_ENTRIES:
+            text = parcel.readable(record.getMessage(), parcel.LONGEST)
+            self.entries.append((record.levelno, text))
 
     def take(self) -> list[tuple[int, str]]:
         """The messages since the last time."""
@@ -249,30 +252,35 @@ class LogBook(logging.Handler):
         return entries
 
 
-def serve(pipe: Connection) -> None:
+def serve(line: socket.socket) -> None:
     """Receive the assignment, then answer every (submission, cores) that comes, to the end."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _be_the_first_to_go()
+    os.umask(0o022)  # kernels of another user id must be able to read what is made for them
     for message in ("Object of type .* not in session", "Cell is missing an id field"):
         warnings.filterwarnings("ignore", message=message)  # as in nbgrader_config.py
     log, book = logging.getLogger("autograder.grading"), LogBook()
     log.addHandler(book)
     log.setLevel(logging.INFO)
-    assignment = pickle.loads(pipe.recv_bytes())
+    requests = line.makefile("rb")
+    assignment = pickle.load(requests)
     os.environ["COURSE_TIER"] = assignment.tier
+    supervise.bound_memory(assignment.process_bytes)
     with Room(assignment, log) as room:
         while True:
             try:
-                submission, cores = pipe.recv()
+                submission, cores = pickle.load(requests)
             except EOFError:
                 return
             try:
                 answer = room.grade(submission, cores)
                 answer.log = book.take()
+            except MemoryError:
+                raise
             except Exception as error:
                 book.take()
                 answer = NotGradedError(explain(error), traceback.format_exc())
-            pipe.send(answer)
+            line.sendall(parcel.to_line(answer))
 
 
 def _end_with_parent() -> None:
@@ -291,4 +299,7 @@ def _be_the_first_to_go() -> None:
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])))
+    try:
+        serve(socket.socket(fileno=int(sys.argv[1])))
+    except MemoryError:
+        os._exit(supervise.OUT_OF_MEMORY)
