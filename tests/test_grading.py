@@ -263,10 +263,10 @@ def feedback(course, name, file="one"):
     ("name", "sentence"),
     [
         ("good", "✓ all hidden tests"),
-        ("fails_hidden", "✗ square of …: not as expected; is the sign lost?"),
-        ("raises_hidden", "✗ your code raised ValueError"),
-        ("names_hidden", "✗ your code raised an error or gave something that a test cannot use"),
-        ("stops_hidden", "✗ the kernel stopped while this cell ran"),
+        *(
+            (f"{name}_hidden", "✗ a hidden test of this question failed")
+            for name in ("fails", "raises", "names", "stops")
+        ),
     ],
 )
 def test_feedback_on_hidden_tests_holds_no_data(course, name, sentence):

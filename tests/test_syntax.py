@@ -1,21 +1,9 @@
-"""Reading cells: in many threads at once, hidden tests apart, texts without their values."""
-
-import ast
-from concurrent.futures import ThreadPoolExecutor
+"""Reading cells: hidden tests apart, titles of parts."""
 
 import pytest
 from nbgrader.preprocessors import ClearHiddenTests
 
 from autograder import syntax
-
-CODE = "def f(x):\n    return [" + "(" * 40 + "x" + ")" * 40 + " + 1, {'a': [1, 2, (3, 4)]}]\n"
-
-
-def test_threads_do_not_disturb_each_other():
-    expected = ast.dump(ast.parse(CODE * 20))
-    with ThreadPoolExecutor(8) as pool:
-        trees = list(pool.map(syntax.parse_cell, [CODE * 20] * 200))
-    assert {ast.dump(tree) for tree in trees} == {expected}
 
 
 def test_what_is_no_code_is_a_syntax_error():
@@ -28,14 +16,19 @@ def test_hidden_tests_are_split_off():
     mark = f"### {syntax.BEGIN_HIDDEN}"
     assert syntax.split_hidden("a = 1") == ("a = 1", "")
     assert syntax.split_hidden(f"a = 1\n{mark}\nb = 2") == ("a = 1", f"{mark}\nb = 2")
-    inside = f"for a in b:\n    {mark}\n    c(a)"
+    inside = f"for a in b:\n    {mark}\n    c(a)\n    ### END HIDDEN TESTS"
     assert syntax.split_hidden(inside) == ("", inside)
 
 
-def test_texts_are_shown_without_values():
-    source = 'check(f"square of {x:.2f} in {unit}", "is the sign lost?", f"{x}")'
-    texts = syntax.texts(source)
-    assert syntax.public_text(texts, "square of 3.00 in m") == "square of … in …"
-    assert syntax.public_text(texts, "is the sign lost?") == "is the sign lost?"
-    assert syntax.public_text(texts, "3") == ""
-    assert syntax.public_text(texts, "something else") == ""
+def test_what_students_see_comes_first_where_hidden_tests_begin_in_a_block():
+    mark, end = f"    ### {syntax.BEGIN_HIDDEN}", "    ### END HIDDEN TESTS"
+    inside = f"for a in b:\n    see(a)\n{mark}\n    hide(a)\n{end}\ndone()"
+    assert syntax.split_hidden(inside) == ("for a in b:\n    see(a)\ndone()", inside)
+
+
+def test_titles_of_parts_are_texts_that_stand_in_the_code():
+    source = (
+        'with points.part(1, "zero"):\n    check("secret")\n'
+        'with points.part(2, f"{x} words"):\n    pass\nwith points.part(1, title="tail"):\n    pass'
+    )
+    assert syntax.part_titles(source) == {"zero", "tail"}
