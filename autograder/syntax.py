@@ -1,30 +1,30 @@
-"""Reading the code of cells, where several submissions are graded at the same time, in threads."""
+"""Reading the code of cells.
+
+Not in several threads: CPython 3.11 counts the depth of a parse in one place for all of them, and
+two at once can end in "SystemError: AST constructor recursion depth mismatch".
+"""
 
 from __future__ import annotations
 
 import ast
-from threading import Lock
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests
 
 BEGIN_HIDDEN = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
-_one_at_a_time = Lock()
 
 
 def parse_cell(source: str) -> ast.Module:
-    """The syntax tree of a notebook's cell, whose magics become Python; one thread at a time.
+    """The syntax tree of a notebook's cell, whose magics become Python.
 
-    CPython 3.11 counts the depth of a parse in one place for all threads: two at once can end in
-    "SystemError: AST constructor recursion depth mismatch". Raises SyntaxError for what is no code.
+    Raises SyntaxError for what is no code.
     """
-    with _one_at_a_time:
-        return ast.parse(TransformerManager().transform_cell(source))
+    return ast.parse(TransformerManager().transform_cell(source))
 
 
 def split_hidden(source: str) -> tuple[str, str]:
-    """A test cell's source in two: what is run at its place, and the hidden part, which is run later.
+    """A test cell's source in two: what is run at its place, and what is run later, hidden.
 
     The hidden part is all from the first hidden test on. Where the two cannot be run one after the
     other, because hidden tests begin inside a block, students' own version of the cell comes first
@@ -58,7 +58,14 @@ def released(source: str) -> str:
     return cell.source
 
 
-def literals(source: str) -> set[str]:
-    """The texts that stand in a cell's code as they are, without values put in."""
-    nodes = ast.walk(parse_cell(source))
-    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+def part_titles(source: str) -> set[str]:
+    """The titles that a test's author gave to its parts (see `check.Points.part`), in plain words.
+
+    A title that is put together while the test runs is none of them: it may hold the test's data.
+    """
+    titles = set()
+    for node in ast.walk(parse_cell(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "part":
+            arguments = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "title")]
+            titles |= {a.value for a in arguments if isinstance(a, ast.Constant)}
+    return titles
