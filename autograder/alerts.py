@@ -1,7 +1,8 @@
 """Tells the instructor where to look: traces of tricks in what was handed in and in what happened.
 
 An alert never changes points, and an honest student can raise one; it is a reason to read the
-cell. Alerts are kept in `nb.metadata.autograder.alerts` and shown by `report`.
+cell. Alerts are kept in `nb.metadata.autograder.alerts` and shown by `report`. Code is read up to a
+size and for some time only; what is too long is an alert itself.
 """
 
 from __future__ import annotations
@@ -10,18 +11,25 @@ import ast
 import builtins
 import json
 import re
+import signal
+import stat
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, Notebook
 from nbgrader.nbgraderformat import SCHEMA_VERSION
-from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked
 
-from autograder import check, syntax
+from autograder import check, files, recovery, syntax, wire
+from autograder.parcel import readable
+from autograder.recovery import grade_id
 from autograder.submissions import LARGE_BYTES
 
 
@@ -57,14 +65,16 @@ BLIND_METHODS = _words("""
     __add__ __bool__ __eq__ __ge__ __gt__ __le__ __len__ __lt__ __ne__ __radd__ __repr__ __rsub__
     __sub__""")
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
-USUAL_MAGIC = re.compile(
-    r"^%(matplotlib|config|autoreload|load_ext autoreload|timeit|time)\b.*", re.MULTILINE
-)
 TEXTS = re.compile(
     r"/proc/|/dev/shm|\.ipynb|gradebook|secret_seed|COURSE_|source_cell|submitted/|solutions"
     r"|/etc/|\.ssh|<script|onerror=|javascript:|connection_file"
 )
 LARGE = 20_000  # characters of one constant or list
+SECONDS = 10  # for all code of a notebook
+MOST = 100  # alerts that one look at a notebook may give
+FEW = 3  # missing cells that are named one by one
+RUN_TAGS = {"raises-exception", "skip-execution"}  # nbclient would heed them
+MOST_FILES, LONGEST_NAME = 10_000, 300
 STARTUP = {"sitecustomize", "usercustomize", "conftest", "nbgrader_config", "jupyter_config"}
 SHADOWED = sys.stdlib_module_names | _words("""
     IPython autograder data gluon ipykernel judge keras matplotlib mxnet numpy pandas scipy sklearn
@@ -77,12 +87,19 @@ EVENTS = {
 PHRASES = {
     check.NO_ANSWER: "the kernel gave no answer to the judge",
     "the notebook's answer could not be read": "a malformed or too large answer to the judge",
+    "your code ended Python": "the cell ended the kernel",
     "bytes was left out": "far too much output",
-    "a malformed message of type": "a malformed message to the grader",
+    "bytes were left out": "far too much output",
+    "messages beyond": "far too many messages",
+    "a malformed message": "a malformed message to the grader",
     "even with random weights": "answers that do not come from the model's weights",
     "the same whatever the weights are": "an output that does not depend on the model's weights",
     "expected a score from 0 to": "an impossible partial score",
 }
+
+
+class TooLongError(Exception):
+    """Reading a student's code took too long."""
 
 
 class AlertSubmission(NbGraderPreprocessor):
@@ -97,8 +114,9 @@ class AlertSubmission(NbGraderPreprocessor):
         with Gradebook(names["db_url"]) as gradebook:
             notebook = gradebook.find_notebook(names["notebook"], names["assignment"])
             locked = [cell.source for cell in notebook.source_cells if cell.locked]
-            found = [*in_metadata(nb, notebook), *in_code(student_cells(nb, notebook), locked)]
-        keep(nb, found)
+            keep(nb, in_metadata(nb, notebook))
+            cells = student_cells(nb, notebook)
+        keep(nb, in_code(cells, locked))
         return nb, resources
 
 
@@ -113,23 +131,31 @@ class AlertRun(NbGraderPreprocessor):
 
 
 def keep(nb: NotebookNode, found: Iterable[str]) -> None:
-    """Add alerts to the notebook's metadata, each once."""
+    """Add alerts to the notebook's metadata, each once; a student may have chosen names in them."""
     metadata = nb.metadata.setdefault("autograder", NotebookNode())
-    metadata["alerts"] = list(dict.fromkeys([*metadata.get("alerts", []), *found]))
+    texts = dict.fromkeys(readable(text, 300) for text in found)
+    more = len(texts) - MOST
+    kept = [*texts][:MOST] + ([f"and {more:,} more of this kind"] if more > 0 else [])
+    metadata["alerts"] = list(dict.fromkeys([*metadata.get("alerts", []), *kept]))
 
 
 def in_files(folder: Path) -> Iterator[str]:
     """Alerts on files of a submission: what Python or nbgrader would take for their own."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+    for place, (path, mode, size) in enumerate(files.walk(folder)):
+        name = wire.clean(path.as_posix(), LONGEST_NAME)
+        if place == MOST_FILES:
+            yield f"more than {MOST_FILES:,} files and folders: only these were looked at"
+            return
+        if mode == files.UNREADABLE:
+            yield f"{name} cannot be read"
+        elif not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             yield f"{name} is a link or no regular file"
         elif path.stem in STARTUP or path.suffix in (".pth", ".so", ".pyd"):
             yield f"{name} would change how Python or nbgrader start"
         elif path.suffix in (".py", "") and path.stem in SHADOWED:
             yield f"{name} stands in front of a module of that name"
-        elif path.stat().st_size > LARGE_BYTES:
-            yield f"{name} has {path.stat().st_size / 2**20:,.0f} MiB"
+        elif size > LARGE_BYTES:
+            yield f"{name} has {size / 2**20:,.0f} MiB"
         elif path.suffix in (".pkl", ".pickle", ".db", ".sqlite"):
             yield f"{name} is a pickle or a database"
 
@@ -139,78 +165,130 @@ def student_cells(nb: NotebookNode, notebook: Notebook) -> dict[str, str]:
     official = {cell.name: cell for cell in notebook.source_cells}
     cells = {}
     for index, cell in enumerate(nb.cells, start=1):
-        name = _grade_id(cell)
-        if cell.cell_type == "code" and not (name in official and official[name].locked):
-            cells[name or f"cell {index}"] = cell.source
+        name = grade_id(cell)
+        original = official.get(name)
+        kind = original.cell_type if original else cell.cell_type
+        if kind == "code" and not (original and original.locked):
+            cells[name if original else f"cell {index}"] = cell.source
     return cells
 
 
 def in_metadata(nb: NotebookNode, notebook: Notebook) -> Iterator[str]:
     """Alerts on what a student should not edit: locked cells, points, questions' names, kernel."""
     points = {cell.name: cell.max_score for cell in notebook.grade_cells}
-    found = {_grade_id(cell): cell for cell in nb.cells if _grade_id(cell)}
+    found = {grade_id(cell): cell for cell in nb.cells if grade_id(cell)}
+    missing = [official.name for official in notebook.source_cells if official.name not in found]
+    if len(missing) <= FEW:
+        yield from (f"{name}: the cell is missing" for name in missing)
+    else:
+        yield f"{len(missing)} cells are missing, the first of them {missing[0]}"
     for official in notebook.source_cells:
         cell = found.get(official.name)
         if cell is None:
-            yield f"{official.name}: the cell is missing"
             continue
         metadata = cell.metadata.nbgrader
-        if official.locked and cell.source.split() != _released(official.source).split():
+        if official.locked and cell.source.split() != syntax.released(official.source).split():
             yield f"{official.name}: a locked cell was edited"
         if official.locked != is_locked(cell) or (official.name in points) != is_grade(cell):
             yield f"{official.name}: the cell's role was edited"
+        if official.cell_type != cell.cell_type:
+            yield f"{official.name}: the cell's type was edited"
         if metadata.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
             yield f"{official.name}: the version of the cell's metadata was edited"
         if official.name in points and metadata.get("points") != points[official.name]:
             yield f"{official.name}: the points were edited"
+        for tag in sorted(RUN_TAGS.intersection(cell.metadata.get("tags", []))):
+            yield f"{official.name}: the tag {tag} would change how the cell is run"
     kernel = json.loads(notebook.kernelspec or "{}").get("name")
-    if nb.metadata.get("kernelspec", {}).get("name") != kernel:
+    if nb.metadata.get("kernelspec", {}).get("name") not in (None, kernel):
         yield "the kernel was changed"
 
 
-def _released(source: str) -> str:
-    """A cell's source as students get it, without hidden tests."""
-    cell = NotebookNode(source=source)
-    ClearHiddenTests()._remove_hidden_test_region(cell)
-    return cell.source
-
-
-def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> Iterator[str]:
+def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> list[str]:
     """Alerts on suspicious code.
 
     `cells` maps a cell's name to its source, `locked` are the sources of the assignment's own
     cells, whose imports are no more to be replaced than the student's.
     """
-    trees = {name: _parse(source) for name, source in cells.items()}
-    imported = {
+    found: list[str] = []
+    try:
+        with time_limit(SECONDS):
+            _read_code(cells, locked, found)
+    except TooLongError:
+        found.append(f"the code took longer than {SECONDS} seconds to be read")
+    return found
+
+
+def _read_code(cells: dict[str, str], locked: Iterable[str], found: list[str]) -> None:
+    code = recovery.Code()
+    trees = {name: code.tree(source) for name, source in cells.items()}
+    found += [
+        f"{name}: the code is too long to be read"
+        for name, source in cells.items()
+        if source in code.too_long
+    ]
+    imported = _imported([*trees.values(), *map(recovery.parse, locked)])
+    for name, tree in trees.items():
+        if tree is not None:
+            found += _once(name, _in_tree(tree, imported))
+
+
+def _imported(trees: Iterable[ast.Module | None]) -> set[str]:
+    return {
         (alias.asname or alias.name).partition(".")[0]
-        for tree in [*trees.values(), *map(_parse, locked)]
+        for tree in trees
+        if tree is not None
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    for name, tree in trees.items():
-        docstrings = {id(text) for text in _docstrings(tree)}
-        for node in ast.walk(tree):
-            if id(node) in docstrings:
-                continue
+
+
+def _in_tree(tree: ast.Module, imported: set[str]) -> Iterator[tuple[int, str]]:
+    docstrings = {id(text) for text in _docstrings(tree)}
+    for node in ast.walk(tree):
+        if id(node) not in docstrings:
             for text in [*_suspicions(node), *_replacements(node, imported)]:
-                yield f"{name}, line {getattr(node, 'lineno', 1)}: {text}"
+                yield getattr(node, "lineno", 1), text
 
 
-def _parse(source: str) -> ast.AST:
+def _once(name: str, found: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """One alert for all lines of a cell that say the same."""
+    lines: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    for line, text in found:
+        lines.setdefault(text, line)
+        counts[text] += 1
+    for text, line in lines.items():
+        more = f" (and {counts[text] - 1:,} times more)" if counts[text] > 1 else ""
+        yield f"{name}, line {line}: {text}{more}"
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises TooLongError in what is done inside; only a main thread can be interrupted so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TooLongError
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        return syntax.parse_cell(USUAL_MAGIC.sub("", source))  # other magics become get_ipython()
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module(body=[], type_ignores=[])  # it does not run either
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, handler)
 
 
 def in_outputs(nb: NotebookNode) -> Iterator[str]:
     """Alerts on events of the run that left a mark in a cell's outputs or record."""
     for index, cell in enumerate(nb.cells, start=1):
-        name = _grade_id(cell) or f"cell {index}"
-        note = cell.metadata.get("autograder", {}).get("note", "")
-        texts = [note]
+        name = grade_id(cell) or f"cell {index}"
+        record = cell.metadata.get("autograder", {})
+        texts = [str(record.get(key, "")) for key in ("note", "hidden")]
         for output in cell.get("outputs", []):
             if output.get("ename") in EVENTS:
                 yield f"{name}: {EVENTS[output.ename]}"
@@ -223,16 +301,18 @@ def in_outputs(nb: NotebookNode) -> Iterator[str]:
 def _suspicions(node: ast.AST) -> Iterator[str]:
     """What one node of a syntax tree gives away."""
     if isinstance(node, ast.Import):
-        yield from (f"imports {name.name}" for name in node.names if _is_odd(name.name, ""))
+        yield from (f"imports {name.name:.60}" for name in node.names if _is_odd(name.name, ""))
     elif isinstance(node, ast.ImportFrom):
         module = node.module or ""
         yield from (
-            f"imports {module}.{name.name}" for name in node.names if _is_odd(module, name.name)
+            f"imports {module:.60}.{name.name:.60}"
+            for name in node.names
+            if _is_odd(module, name.name)
         )
     elif isinstance(node, ast.Name) and node.id in NAMES:
         yield f"uses {node.id}"
     elif isinstance(node, ast.Attribute):
-        dotted = ast.unparse(node)
+        dotted = _dotted(node)
         if node.attr in ATTRIBUTES or dotted in DOTTED:
             yield f"uses {dotted}"
     elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
@@ -252,13 +332,13 @@ def _replacements(node: ast.AST, imported: set[str]) -> Iterator[str]:
     targets = []
     if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant):
         targets = [target for target in node.targets if isinstance(target, ast.Attribute)]
-    elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+    elif isinstance(node, ast.Call) and _dotted(node.func) in ("setattr", "delattr"):
         targets = node.args[:1]
     elif isinstance(node, ast.Delete):
         targets = [target for target in node.targets if isinstance(target, ast.Attribute)]
     for target in targets:
         if _root(target) in imported:
-            yield f"replaces {ast.unparse(target)}"
+            yield f"replaces {_dotted(target)}"
 
 
 def _is_odd(module: str, name: str) -> bool:
@@ -282,10 +362,10 @@ def _suspicious_class(node: ast.ClassDef) -> Iterator[str]:
         for name in (getattr(target, "id", getattr(target, "name", "")) for target in targets):
             blind = name in BLIND_METHODS and isinstance(item, ast.FunctionDef) and _is_blind(item)
             if name in STRANGE_METHODS or blind:
-                yield f"class {node.name} defines {name}{' without a look' if blind else ''}"
+                yield f"class {node.name:.60} defines {name}{' without a look' if blind else ''}"
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name) and inner.id in ("longmemory", "imdb"):
-            yield f"class {node.name} looks into the corpus"
+            yield f"class {node.name:.60} looks into the corpus"
 
 
 def _is_blind(function: ast.FunctionDef) -> bool:
@@ -307,14 +387,18 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
                 yield value
 
 
+def _dotted(node: ast.expr) -> str:
+    """`np.linalg.norm`; of a long chain the last names, and `…` for what is no name."""
+    names = []
+    while isinstance(node, ast.Attribute) and len(names) < 4:
+        names.append(node.attr[:40])
+        node = node.value
+    names.append(node.id[:40] if isinstance(node, ast.Name) else "…")
+    return ".".join(reversed(names))
+
+
 def _root(node: ast.expr) -> str:
     """The name that an attribute hangs on: `np` of `np.linalg.norm`."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def _grade_id(cell: NotebookNode) -> str | None:
-    metadata = cell.metadata.get("nbgrader")
-    name = metadata.get("grade_id") if isinstance(metadata, dict) else None
-    return name if isinstance(name, str) else None
