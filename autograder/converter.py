@@ -9,43 +9,70 @@ and the next run grades what is unfinished, failed or changed.
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import pickle
 import re
 import shutil
+import stat
 import time
 import traceback
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from threading import Lock
 
 import nbformat
 import nbgrader.converters
-from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
 from nbgrader.apps import api, autogradeapp
 from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import find_all_files, parse_utc
+from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer, default
 from traitlets.config import Config
 
-from autograder import cores, journal, sandbox, scoring, supervise
+from autograder import cores, files, journal, sandbox, scoring, supervise
 from autograder.execute import Execute
 from autograder.grading import cells_of, write_files
 from autograder.journal import RefusedError, explain
-from autograder.parcel import Assignment, Graded, NotGradedError, Submission
+from autograder.parcel import LONGEST, Assignment, Graded, NotGradedError, Submission, readable
 from autograder.submissions import MAX_BYTES, cell_ids
 
 PATIENCE = 60  # seconds that a notebook may take beyond its limits: kernels, mending; once more so
 
 
 def install() -> None:
-    """Make `nbgrader autograde` and the formgrader use this module's Autograde."""
+    """Make `nbgrader autograde` and the formgrader use this module's Autograde.
+
+    And let all of nbgrader's commands work in folders with names such as `course (1)`.
+    """
     autogradeapp.Autograde = api.Autograde = Autograde
+    CourseDirectory.format_path = _format_path
+
+
+_nbgraders_format_path = CourseDirectory.format_path
+
+
+def _format_path(
+    self: CourseDirectory, nbgrader_step: str, student_id: str, assignment_id: str, escape=False
+) -> str:
+    """nbgrader's method of this name, which forgets that a folder's name is no pattern."""
+    for folder in (self.root, nbgrader_step):
+        if re.search(r"[*?[]", folder):
+            problem = (
+                f"{folder} holds a character of '*?[', which nbgrader takes for a pattern: rename "
+                "the folder, or set COURSE_GRADING to another."
+            )
+            self.log.error(problem)
+            raise NbGraderException(problem)
+    step = re.escape(nbgrader_step) if escape else nbgrader_step
+    return _nbgraders_format_path(self, step, student_id, assignment_id, escape)
 
 
 @dataclass
@@ -56,6 +83,7 @@ class Result:
     digest: str
     graded: Graded
     complete: bool = True  # or some of its questions are still to be graded
+    broken: list[str] = field(default_factory=list)  # notebooks that could not be read, and why
 
     @property
     def student(self) -> str:
@@ -125,6 +153,8 @@ class Autograde(nbgrader.converters.Autograde):
 
     def _check(self) -> None:
         """Refuse at once what would fail for every submission."""
+        if os.name != "posix":
+            raise RefusedError("Grading needs Linux or macOS: on Windows run it inside WSL.")
         problem = scoring.gradebook_problem(self.coursedir.db_url)
         execute = Execute(parent=self)
         if execute.enabled and execute.sandbox:
@@ -137,8 +167,10 @@ class Autograde(nbgrader.converters.Autograde):
     def init_notebooks(self) -> None:
         """Find the submissions; an unreadable one stays in the list, to be reported."""
         name = self.coursedir.assignment_id
-        pattern = self._format_source(name, self.coursedir.student_id)
-        self.assignments = {folder: [] for folder in sorted(glob.glob(pattern))}
+        pattern = self._format_source(glob.escape(name), self.coursedir.student_id)
+        exactly = self._format_source(name, self.coursedir.student_id)
+        found = sorted({*glob.glob(pattern), *filter(os.path.lexists, [exactly])})
+        self.assignments = {folder: [] for folder in found}
         if not self.assignments:
             super().init_notebooks()  # says so, and what else might have been meant
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
@@ -155,7 +187,8 @@ class Autograde(nbgrader.converters.Autograde):
     def convert_notebooks(self) -> None:
         """Grade what is to be graded; what goes wrong with one submission stops no other."""
         self._entries = journal.read(self._journal)
-        self._failures: dict[str, str] = {}
+        self._failures: dict[str, str] = {}  # of submissions that could not be graded
+        self._broken: dict[str, str] = {}  # of those with a notebook that could not be read
         self._booking = Lock()  # one submission's files and scores after the other's
         digests = self._choose()
         journal.append(self._journal, journal.PENDING, digests)
@@ -170,14 +203,21 @@ class Autograde(nbgrader.converters.Autograde):
 
     def _finish(self, digests: dict[str, str]) -> None:
         """Say what came of it; NbGraderException if something went wrong."""
-        failed = len(self._failures)
-        counts = len(digests.keys() - self._failures.keys()), len(self.assignments), failed
-        self.log.info("Graded now: %d of %d submissions; could not be graded: %d", *counts)
-        for student, reason in self._failures.items():
-            self.log.error("%s: %s", student, reason)
-        if failed:
+        not_graded = dict(sorted((self._broken | self._failures).items()))
+        done = len(digests.keys() - not_graded.keys())
+        text = f"Graded now: {done} of {len(self.assignments)} submissions"
+        if not_graded:
+            reasons = "; ".join(f"{student}: {reason}" for student, reason in not_graded.items())
+            text += f"; not graded: {len(not_graded)} ({reasons})"
+        if self._failures:
             self.log.error("Tracebacks are in %s", self._journal.with_suffix(".log"))
-            raise NbGraderException(f"{failed} submissions could not be graded")
+        self._say(text)
+        if self._failures:
+            raise NbGraderException(f"{len(self._failures)} submissions could not be graded")
+
+    def _say(self, text: str) -> None:
+        """The last line."""
+        self.log.log(logging.ERROR if self._failures else logging.INFO, text)
 
     def _grade_all(self, digests: dict[str, str]) -> None:
         """Grade on this machine, as many submissions at a time as there are jobs."""
@@ -200,14 +240,15 @@ class Autograde(nbgrader.converters.Autograde):
     def _choose(self) -> dict[str, str]:
         """Student -> digest of every submission that is to be graded in this run."""
         chosen = {}
-        pattern = self._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
+        name = re.escape(self.coursedir.assignment_id)
+        pattern = self._format_source(name, "(?P<student>.*)", escape=True)
         excluded = self.coursedir.student_id_exclude.split(",")
         for folder in self.assignments:
-            student = re.match(pattern, folder)["student"]
+            student = re.fullmatch(pattern, folder, re.DOTALL)["student"]
             if student in excluded:
                 continue
             try:
-                digest = journal.fingerprint(Path(folder))
+                digest = journal.fingerprint(Path(folder), MAX_BYTES)
             except (RefusedError, OSError) as error:
                 self._fail(student, "", error)
                 continue
@@ -244,7 +285,9 @@ class Autograde(nbgrader.converters.Autograde):
         limits = sandbox.Limits(**{**execute.limits.get("*", {}), **execute.limits.get(name, {})})
         self._notebook_seconds = limits.notebook_seconds + limits.cell_seconds + PATIENCE
         self._tier = tier or os.environ.get("COURSE_TIER", "cpu")
-        self._released = self._read_files(source, theirs, follow_links=True)
+        self._released = {}
+        if source.is_dir():
+            self._released = self._read_files(source, theirs, follow_links=True)
         return Assignment(
             name,
             self._config_to_send(),
@@ -254,7 +297,7 @@ class Autograde(nbgrader.converters.Autograde):
             self._tier,
             memory=self.memory_bytes,
             process_bytes=self.process_bytes,
-            cell_ids={path.stem: cell_ids(path) for path in source.glob("*.ipynb")},
+            cell_ids=_cell_ids(source),
         )
 
     def _config_to_send(self) -> Config:
@@ -279,8 +322,8 @@ class Autograde(nbgrader.converters.Autograde):
         handed_in = sorted(folder.glob(f"{self.coursedir.notebook_id}.ipynb"))
         notebooks = {path.name: _content(path) for path in handed_in if path.name in self._known}
         seconds = self.submission_seconds or PATIENCE + len(notebooks) * self._notebook_seconds
-        files, when = self._read_files(folder), _timestamp(folder)
-        return Submission(student, notebooks, files, when, seconds=seconds)
+        others, when = self._read_files(folder), _timestamp(folder)
+        return Submission(student, notebooks, others, when, seconds=seconds)
 
     def begin(self, submissions: dict[str, Submission], digests: dict[str, str]) -> None:
         """What comes before grading."""
@@ -293,15 +336,25 @@ class Autograde(nbgrader.converters.Autograde):
     def _read_files(
         self, folder: Path, leave_out: Collection[Path] = (), follow_links: bool = False
     ) -> dict[str, bytes]:
-        files = {}
-        for path in map(Path, find_all_files(str(folder), [*self.coursedir.ignore, "*.ipynb"])):
-            if not path.is_file() or (path.is_symlink() and not follow_links):
+        found = {}
+        for name, mode, size in files.walk(folder):
+            path = folder / name
+            if stat.S_ISLNK(mode) and follow_links and path.exists():
+                mode, size = path.stat().st_mode, path.stat().st_size
+            if stat.S_ISDIR(mode) or path in leave_out or self._is_ignored(name):
+                continue
+            if not stat.S_ISREG(mode):
                 self.log.warning("Left out, because it is no regular file: %s", path)
-            elif path.stat().st_size > MAX_BYTES:
+            elif size > MAX_BYTES:
                 self.log.warning("Left out, because it is too large: %s", path)
-            elif path not in leave_out:
-                files[str(path.relative_to(folder))] = path.read_bytes()
-        return files
+            else:
+                found[str(name)] = path.read_bytes()
+        return found
+
+    def _is_ignored(self, name: Path) -> bool:
+        patterns = self.coursedir.ignore
+        ignored = any(fnmatch(part, pattern) for part in name.parts for pattern in patterns)
+        return ignored or name.suffix == ".ipynb"
 
     # ---------------------------------------------------------------- what becomes of it
 
@@ -325,9 +378,14 @@ class Autograde(nbgrader.converters.Autograde):
                     journal.append(self._journal, state, digests, tier=self._tier)
             self.log.info("%d submissions: saving %.2f s", len(results), time.monotonic() - start)
             for result in results:
-                self.log.info("Graded %s", result.student)
+                self._tell(result)
                 self.notebooks = list(result.graded.notebooks)
                 self.run_post_convert_hook()
+
+    def _tell(self, result: Result) -> None:
+        if result.broken:
+            self._broken[result.student] = ", ".join(result.broken)
+        self.log.info("%s %s", "Not graded:" if result.broken else "Graded", result.student)
 
     def _is_complete(self, result: Result) -> bool:
         others = self.coursedir.notebook_id == "*" or self._is_graded(result.student, result.digest)
@@ -363,10 +421,15 @@ class Autograde(nbgrader.converters.Autograde):
         submission = gradebook.update_or_create_submission(
             self.coursedir.assignment_id, student, **times
         )
+        result.broken = []
         for notebook in submission.notebooks:
             name = f"{notebook.name}.ipynb"
             if name in notebooks:
-                scoring.save(notebook, nbformat.reads(notebooks[name].decode(), as_version=4))
+                executed = nbformat.reads(notebooks[name].decode(), as_version=4)
+                scoring.save(notebook, executed)
+                _check_scores(notebook)
+                if reason := executed.metadata.get("autograder", {}).get("not_graded"):
+                    result.broken.append(f"{name}: {reason}")
             elif not (self._work(student) / name).exists():
                 self.log.warning("No submitted file: %s of %s", name, student)
                 scoring.save(notebook, None)
@@ -399,7 +462,7 @@ class Autograde(nbgrader.converters.Autograde):
 
     def _fail(self, student: str, digest: str, error: Exception) -> None:
         self._trace(error)
-        reason = explain(error)
+        reason = readable(explain(error), LONGEST)
         if self._destination(student).exists():
             reason += " (its grades of an earlier run still stand)"
         self._failures[student] = reason
@@ -416,6 +479,23 @@ class Autograde(nbgrader.converters.Autograde):
             file.write(text + "\n")
 
 
+def _cell_ids(source: Path) -> dict[str, dict[str, str]]:
+    """Notebook -> cell id -> name, as far as the source notebooks can be read; they only help."""
+    found = {}
+    for path in source.glob("*.ipynb"):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            found[path.stem] = cell_ids(path)
+    return found
+
+
+def _check_scores(notebook: SubmittedNotebook) -> None:
+    """Whatever a grading process sends back, no score lies beyond what the question is worth."""
+    for grade in notebook.grades:
+        score, most = grade.auto_score, grade.cell.max_score
+        if score is not None and not (isinstance(score, int | float) and 0 <= score <= most):
+            raise RefusedError(f"{grade.name} came back with {score!r:.20} of {most:g} points")
+
+
 def _content(path: Path) -> bytes | int:
     """A notebook's bytes; its size where it is too large to be read."""
     size = path.stat().st_size
@@ -428,7 +508,8 @@ def _timestamp(folder: Path) -> str:
     if path.is_symlink() or not path.is_file():
         return ""
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        with open(path, encoding="utf-8") as file:
+            text = file.read(100).strip()
         parse_utc(text or "2000-01-01")
     except (ValueError, OverflowError):
         raise RefusedError(f"{path.name} holds no date and time: correct or remove it") from None

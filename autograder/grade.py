@@ -371,6 +371,9 @@ class Coordinator(converter.Autograde):
             print("Nothing to grade: everything is graded and unchanged.")
         super()._finish(digests)
 
+    def _say(self, text: str) -> None:
+        print(text)
+
     def _how_it_went(self) -> dict:
         return {
             "ended": summary.now(),

@@ -20,9 +20,11 @@ from logging import Logger
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from autograder import sandbox
+from autograder import files, sandbox
 from autograder.parcel import NotGradedError
 
+MAX_FILES = 10_000  # of one submission, folders too
+MAX_TOTAL = 2**30  # bytes of the files that are read
 PENDING, GRADING, GRADED, FAILED = "pending", "grading", "graded", "failed"
 
 
@@ -87,33 +89,44 @@ def _ends_in_half_a_line(file: BinaryIO) -> bool:
     return file.read(1) != b"\n"
 
 
-def fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path, too_large: int) -> str:
     """Digest of the names and contents of a submission's files; links and devices are not opened.
 
-    Raises RefusedError if a notebook is one of these: a link could lead to the solutions or to
-    another submission. Raises OSError for what cannot be read.
+    Of a file with more than `too_large` bytes, which nobody reads, size and time count. Raises
+    RefusedError if the folder holds more than a grader can take, or a notebook is no regular file:
+    a link could lead to the solutions or to another submission.
     """
-    digest = hashlib.sha256()
-    for path in [folder, *_entries(folder)]:
-        mode = path.lstat().st_mode
+    mode = folder.lstat().st_mode
+    if not stat.S_ISDIR(mode):
+        raise RefusedError(f"{folder.name} is {_kind(mode)}: ask for the folder itself")
+    entries, total = [], 0
+    for path, mode, size in files.walk(folder):
+        name = f"{folder.name}/{path}"
+        if mode == files.UNREADABLE:
+            raise RefusedError(f"{name} cannot be read: mend its permissions, or remove it")
+        if path.suffix == ".ipynb" and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise RefusedError(f"{name} is {_kind(mode)}: ask for the file itself")
+        total += size if stat.S_ISREG(mode) and size <= too_large else 0
+        entries.append((path, mode, size))
+        if len(entries) > MAX_FILES or total > MAX_TOTAL:
+            raise RefusedError(
+                f"{folder.name} holds more than {MAX_FILES:,} files or {MAX_TOTAL // 2**30} GiB: "
+                "remove what is no part of the submission"
+            )
+    digest = hashlib.sha256(b".\0d\0")
+    for path, mode, size in sorted(entries):
         content = stat.filemode(mode)[0]
-        if stat.S_ISREG(mode):
-            with open(path, "rb") as file:
+        if stat.S_ISREG(mode) and size > too_large:
+            content += f"{size} {(folder / path).stat().st_mtime_ns}"
+        elif stat.S_ISREG(mode):
+            with open(folder / path, "rb") as file:
                 content += hashlib.file_digest(file, "sha256").hexdigest()
-        elif not stat.S_ISDIR(mode) and (path == folder or path.suffix == ".ipynb"):
-            kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-            name = path.relative_to(folder.parent)
-            raise RefusedError(f"{name} is {kind}, which is not followed: ask for the file itself")
-        digest.update(f"{path.relative_to(folder)}\0{content}\0".encode(errors="surrogateescape"))
+        digest.update(f"{path}\0{content}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _entries(top: Path) -> list[Path]:
-    def fail(error: OSError) -> None:
-        raise error
-
-    walk = os.walk(top, onerror=fail)
-    return sorted(Path(folder, name) for folder, *names in walk for part in names for name in part)
+def _kind(mode: int) -> str:
+    return "a symbolic link, which is not followed" if stat.S_ISLNK(mode) else "no regular file"
 
 
 @contextmanager

@@ -30,6 +30,11 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Dict, Int, List, Unicode
 
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None
+
 MiB, GiB = 2**20, 2**30
 
 HOME = Path("/home/student")
@@ -351,6 +356,12 @@ def remove_folder(folder: str) -> None:
 # ------------------------------------------------------------------ a uid and a cgroup per kernel
 
 
+def _lift_bound() -> None:
+    """In a kernel's process before it starts: the memory bound of whoever grades is not its own."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 def _lease_uid() -> tuple[int, Any]:
     """A uid that no other sandbox on this machine uses, and the open lock file that holds it."""
     import fcntl  # not on Windows, where this module must still import
@@ -444,6 +455,8 @@ class ScratchProvisioner(LocalProvisioner):
         kwargs["cwd"] = str(self.folder)
         kwargs = await super().pre_launch(**kwargs)
         kwargs["env"].update(self.environment)
+        if resource:
+            kwargs["preexec_fn"] = _lift_bound
         return kwargs
 
     def _make_folders(self) -> None:
