@@ -4,7 +4,7 @@ import os
 import warnings
 from pathlib import Path
 
-from autograder import converter
+from autograder import converter, formgrader
 
 c = get_config()  # noqa: F821 (given by traitlets)
 
@@ -50,19 +50,17 @@ c.Autograde.autograde_preprocessors = [
     "autograder.alerts.AlertRun",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
+    "autograder.feedback.CleanOutputs",
 ]
 c.Execute.secret_file = str(grading / "secret_seed")
 c.Execute.sandbox = os.environ.get("COURSE_UNSANDBOXED") != "1"
 
-# Feedback shows messages and points, not hidden tests, and no script of a student runs in it;
-# what nobody has graded yet does not look like 0.
-c.HTMLExporter.filters = {
-    "float": "autograder.feedback.points_or_words",
-    "markdown2html": "autograder.feedback.markdown",
-}
+# Feedback shows messages and points, not hidden tests; what nobody has graded does not look like 0.
+# No page runs or loads anything of a student's, for students nor in formgrader.
+formgrader.install()
+c.GenerateFeedback.exporter_class = "autograder.feedback.Page"
 c.GenerateFeedback.preprocessors = [
     "autograder.feedback.GetGrades",
     "autograder.feedback.HideTests",
-    "autograder.feedback.Sanitize",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]

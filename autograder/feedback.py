@@ -1,25 +1,44 @@
-"""Feedback pages: what a test said and what it was worth, without the test's hidden part."""
+"""Pages of graded notebooks: what a test said and what it was worth, and nothing active."""
 
 from __future__ import annotations
 
+import base64
+import copy
+import functools
+import hashlib
+import html
 import re
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import nbgrader.preprocessors
-from bleach import clean
-from bleach.css_sanitizer import CSSSanitizer
-from jinja2 import pass_context
+from jinja2 import DictLoader, pass_context
 from jinja2.filters import do_float
 from jinja2.runtime import Context
+from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.exporter import ResourcesDict
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Bool, List, Set
+from traitlets import Bool, List, default
+
+from autograder.rendering import (
+    PAGE_SECONDS,
+    SIZE,
+    Clock,
+    TooLong,
+    code,
+    colored,
+    is_image,
+    markdown,
+    math,
+    output_html,
+    preformatted,
+    within,
+    without_colors,
+)
 
 
 class NotGradedYet(str):
@@ -66,92 +85,11 @@ class HideTests(NbGraderPreprocessor):
             cell.outputs = _without_hidden(cell.get("outputs", []), record)
             for output in cell.get("outputs", []):
                 if output.output_type == "error":  # a traceback quotes the test's source
-                    output.traceback = [textwrap.fill(f"{output.ename}: {output.evalue}", 100)]
+                    text = f"{output.ename}: {output.evalue}"
+                    output.traceback = [textwrap.fill(text[:2000], 100)]
         if record.get("points") is None or record.get("unsandboxed"):
             cell.outputs = [*cell.get("outputs", []), new_output("stream", text=_words(record))]
         return cell, resources
-
-
-@pass_context
-def markdown(context: Context, source: str) -> str:
-    """Markdown as nbconvert's HTML, in which only harmless tags and attributes are left.
-
-    To sanitise what was rendered, not the source, keeps formulas and code as they were written.
-    """
-    attachments = context.get("cell", {}).get("attachments", {})
-    options = {"attachments": attachments, "exclude_anchor_links": True}
-    renderer = IPythonRenderer(escape=False, **options)
-    page = MarkdownWithMath(renderer=renderer).render(source)
-    css = CSSSanitizer(allowed_css_properties=["text-align"])  # what tables use
-    page = clean(page, TAGS, _is_harmless, ["http", "https", "mailto", "data"], css_sanitizer=css)
-    return page.replace("<table>", '<table class="table table-condensed">')  # the page's own style
-
-
-TAGS = [
-    *(
-        "p",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "a",
-        "em",
-        "strong",
-        "del",
-        "sub",
-        "sup",
-        "br",
-        "hr",
-    ),
-    *("ul", "ol", "li", "blockquote", "pre", "code", "span", "div", "img"),
-    *("table", "thead", "tbody", "tr", "th", "td"),
-]
-
-
-def _is_harmless(tag: str, name: str, value: str) -> bool:
-    """No image is fetched and no link runs anything."""
-    if name == "src":
-        return re.match(r"data:image/(png|jpeg|gif);base64,", value) is not None
-    if name == "href":
-        return not value.strip().lower().startswith("data:")
-    return name in ("alt", "class", "style", "title")
-
-
-class Sanitize(SanitizeHTML):
-    """nbconvert's HTML sanitiser, switched on: no script of a submission reaches a browser.
-
-    It trusts images and output metadata, which templates write into attributes; here they are
-    checked as well. Markdown is sanitised when it has been rendered, see `markdown`.
-    """
-
-    enabled = True
-    safe_output_keys = Set(
-        {"text/plain", "text/latex", "text/markdown", "image/png", "image/jpeg", "metadata"}
-    )
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
-    ) -> tuple[NotebookNode, ResourcesDict]:
-        if cell.cell_type == "markdown":
-            return cell, resources
-        return super().preprocess_cell(cell, resources, cell_index)
-
-    def sanitize_code_outputs(self, outputs: list[NotebookNode]) -> list[NotebookNode]:
-        """Outputs without scripts, metadata and progress bars, and with real images only."""
-        outputs = [output for output in outputs if WIDGET not in output.get("data", {})]
-        for output in outputs:
-            if "metadata" in output:
-                output.metadata = {}
-            for kind in ("image/png", "image/jpeg"):
-                if not _BASE64.fullmatch(output.get("data", {}).get(kind, "")):
-                    output.get("data", {}).pop(kind, None)
-        return super().sanitize_code_outputs(outputs)
-
-
-WIDGET = "application/vnd.jupyter.widget-view+json"  # a page shows no more than its first state
-_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 def _without_hidden(outputs: list[NotebookNode], record: dict) -> list[NotebookNode]:
@@ -171,3 +109,273 @@ def _words(record: dict) -> str:
     if record.get("unsandboxed"):
         lines.append("Graded without a sandbox.")
     return "\n".join(lines) + "\n"
+
+
+# -- What a page shows -----------------------------------------------------------------------------
+
+CELLS = 1000  # of a student's own; official cells are always shown
+OUTPUTS = 200  # of one cell
+PAGE_BYTES = 20_000_000
+WIDGET = "application/vnd.jupyter.widget-view+json"  # a page shows no more than its first state
+# Markdown and LaTeX are recorded as they are only where no viewer could make them active.
+_ACTIVE_MARKDOWN = re.compile(r"<[a-z/!?]|&[#a-z]|script\s*\\?:|data\s*\\?:", re.I)
+_ACTIVE_LATEX = re.compile(
+    r"\\(href|require|class|cssId|style|data|html|unicode|def|newcommand|let)"
+)
+
+
+class Room:
+    """How much a page can still hold."""
+
+    def __init__(self) -> None:
+        self.left = PAGE_BYTES
+
+    def take(self, text: Any) -> str:
+        """A text of a notebook as far as it is shown."""
+        text = text if isinstance(text, str) else str(text)
+        if len(text) > min(2 * SIZE, self.left):
+            shown = min(SIZE, self.left)
+            text = f"{text[:shown]}\n[{len(text) - shown:,} more characters are left out.]"
+        self.left = max(0, self.left - len(text))
+        return text
+
+
+def clean_output(output: NotebookNode, clock: Clock, room: Room) -> NotebookNode:
+    """An output without anything active: text, a table, a picture; always exactly one output."""
+    kind = output.get("output_type")
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        return new_output("stream", name=name, text=room.take(output.get("text", "")))
+    if kind == "error":
+        lines = [room.take(line) for line in list(output.get("traceback") or [])[:OUTPUTS]]
+        ename, evalue = room.take(output.get("ename")), room.take(output.get("evalue"))
+        return new_output("error", ename=ename, evalue=evalue, traceback=lines)
+    if kind not in ("execute_result", "display_data"):
+        return new_output("stream", text="")
+    data, text = _clean_data(output.get("data") or {}, clock, room)
+    metadata = _sizes(output.get("metadata"), data)
+    if text is not None:
+        data["text/plain"] = text
+    count = {"execution_count": _count(output)} if kind == "execute_result" else {}
+    return new_output(kind, data, metadata=metadata, **count)
+
+
+def _clean_data(data: dict, clock: Clock, room: Room) -> tuple[dict, str | None]:
+    """The best harmless representation, and the text that stands for it elsewhere."""
+    if WIDGET in data:
+        return {}, None
+    text = room.take(data["text/plain"]) if isinstance(data.get("text/plain"), str) else None
+    for kind in ("text/html", "text/markdown", "text/latex", "image/png", "image/jpeg"):
+        value = data.get(kind)
+        if not isinstance(value, str):
+            continue
+        if kind == "text/html":
+            if "<style" in value and "<table" not in value and text:
+                continue  # nothing without its style: a diagram of scikit-learn
+            page = clock.render(value, output_html, lambda _: "")
+            if page.strip():
+                return {kind: room.take(page)}, text
+        elif kind.startswith("image/"):
+            if len(value) <= room.left and is_image(value):
+                room.left -= len(value)
+                return {kind: value}, text
+        elif (_ACTIVE_LATEX if kind == "text/latex" else _ACTIVE_MARKDOWN).search(value):
+            return {}, room.take(value)
+        else:
+            return {kind: room.take(value)}, text
+    left_out = sorted(str(kind)[:60] for kind in data if kind != "text/plain")
+    return {}, text or f"[left out: {', '.join(left_out)[:200]}]"
+
+
+def _sizes(metadata: Any, data: dict) -> dict:
+    """Width and height of a picture, where they are numbers."""
+    for kind in data:
+        sizes = metadata.get(kind) if isinstance(metadata, dict) else None
+        if kind.startswith("image/") and isinstance(sizes, dict):
+            return {
+                kind: {
+                    name: sizes[name]
+                    for name in ("width", "height")
+                    if type(sizes.get(name)) is int and 0 < sizes[name] < 10_000
+                }
+            }
+    return {}
+
+
+def _count(node: NotebookNode) -> int | None:
+    return node.get("execution_count") if type(node.get("execution_count")) is int else None
+
+
+class CleanOutputs(NbGraderPreprocessor):
+    """The last step of autograding: what is recorded in the notebook is harmless in any viewer."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        clock = Clock()
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                cell.outputs = [clean_output(o, clock, Room()) for o in cell.get("outputs", [])]
+        nb.metadata.pop("widgets", None)
+        return nb, resources
+
+
+def shown(nb: NotebookNode, clock: Clock) -> NotebookNode:
+    """A notebook with what a page shows of it, and nothing else."""
+    room = Room()
+    cells, own, left_out = [], 0, 0
+    for cell in nb.cells:
+        official = _official(cell)
+        own += official is None
+        if official is None and own > CELLS:
+            left_out += 1
+            continue
+        cells.append(_shown_cell(cell, official, clock, room))
+    if left_out:
+        cells.append(new_markdown_cell(f"{left_out} more cells are left out."))
+    return NotebookNode(
+        cells=cells, metadata=NotebookNode(), nbformat=nb.nbformat, nbformat_minor=nb.nbformat_minor
+    )
+
+
+def _official(cell: NotebookNode) -> NotebookNode | None:
+    """nbgrader's metadata of a cell that has a name."""
+    record = cell.get("metadata", {}).get("nbgrader")
+    name = record.get("grade_id") if isinstance(record, dict) else None
+    return record if isinstance(name, str) and not re.search("[<>\"'&]", name) else None
+
+
+def _shown_cell(
+    cell: NotebookNode, official: NotebookNode | None, clock: Clock, room: Room
+) -> NotebookNode:
+    metadata = NotebookNode()
+    if official is not None:
+        metadata.nbgrader = official
+        metadata.autograder = cell.metadata.get("autograder", NotebookNode())
+    kind = cell.get("cell_type")
+    made = NotebookNode(
+        cell_type="code" if kind == "code" else "markdown",
+        metadata=metadata,
+        source=room.take(cell.get("source", "")),
+    )
+    if kind == "code":
+        made.id = re.sub(r"[^\w-]", "", str(cell.get("id", "")))
+        made.execution_count = _count(cell)
+        outputs = list(cell.get("outputs") or [])
+        made.outputs = [_with_formula(clean_output(o, clock, room), clock) for o in outputs]
+    elif kind == "markdown":
+        made.attachments = _pictures(cell.get("attachments"), room)
+    else:
+        metadata.raw = True
+    return made
+
+
+def _with_formula(output: NotebookNode, clock: Clock) -> NotebookNode:
+    tex = output.get("data", {}).pop("text/latex", None)
+    if tex is not None:
+        output.data["text/html"] = clock.render(tex, math, preformatted)
+    return output
+
+
+def _pictures(attachments: Any, room: Room) -> dict:
+    """Attached pictures: name -> format -> data."""
+    pictures: dict = {}
+    for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
+        for kind in ("image/png", "image/jpeg", "image/gif"):
+            data = bundle.get(kind) if isinstance(bundle, dict) else None
+            if isinstance(data, str) and len(data) <= room.left and is_image(data):
+                room.left -= len(data)
+                pictures[name] = {kind: re.sub(r"\s", "", data)}
+    return pictures
+
+
+# -- The page --------------------------------------------------------------------------------------
+
+FEEDBACK_HEAD = """
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
+ img-src 'self' file: data:; base-uri 'none'; form-action 'none'" />"""
+
+
+@functools.cache
+def formgrader_head() -> str:
+    """What stands in for MathJax, on which formgrader's own script waits, and formgrader's policy.
+
+    Of scripts below the head only formgrader's own, known by their hashes, can run.
+    """
+    folder = Path(nbgrader.__file__).parent / "server_extensions/formgrader/templates/formgrade"
+    text = (folder / "formgrade_macros.html.j2").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script[^>]*>(.*?)</script>", text, re.S)
+    scripts += re.findall(r'onclick="([^"]*)"', text)
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts if script)
+    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return f"""
+<script>var MathJax = {{Hub: {{Startup: {{signal: {{Interest: f => f("End")}}}}}}}};</script>
+<meta http-equiv="Content-Security-Policy" content="default-src 'self'; base-uri 'none';
+ style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-src 'none'; object-src 'none';
+ form-action 'none'; script-src 'unsafe-hashes' {hashes}" />"""
+
+
+class Page(HTMLExporter):
+    """nbgrader's pages of a submission, for students and in formgrader, that run and load nothing.
+
+    Of a notebook only what the page shows is kept, each text is rendered within limits, and the
+    page's own policy refuses everything active, should something get through.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.clock = Clock()
+        self.filters = {
+            **self.filters,
+            "float": points_or_words,
+            "markdown2html": self._markdown,
+            "highlight_code": self._code,
+            "ansi2html": self._terminal,
+            "strip_files_prefix": lambda text: text,  # only IPython had one; its pattern can hang
+        }
+
+    @default("extra_loaders")
+    def _without_mathjax(self) -> list[DictLoader]:
+        head = formgrader_head() if self.template_name == "formgrade" else FEEDBACK_HEAD
+        return [DictLoader({"mathjax.html.j2": f"{{% macro mathjax() %}}{head}{{% endmacro %}}"})]
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict | None = None, **options: Any
+    ) -> tuple[str, dict]:
+        """A page; if it takes too long or fails, one with all texts as they were written."""
+        make = functools.partial(self._page, nb, resources, **options)
+        try:
+            return within(2 * PAGE_SECONDS, make, PAGE_SECONDS)
+        except (TooLong, Exception) as error:
+            self.log.warning("A page is shown as it was written (%s: %s).", type(error), error)
+        return make(0)
+
+    def _page(
+        self, nb: NotebookNode, resources: dict | None, seconds: float, **options: Any
+    ) -> tuple[str, dict]:
+        self.clock = Clock(seconds)
+        resources = _without_markup(copy.deepcopy(resources or {}))
+        page, resources = super().from_notebook_node(shown(nb, self.clock), resources, **options)
+        return page.encode(errors="replace").decode(), resources  # half an emoji
+
+    @pass_context
+    def _markdown(self, context: Context, source: str) -> str:
+        cell = context.get("cell", {})
+        if cell.get("metadata", {}).get("raw"):
+            return preformatted(source)
+        render = functools.partial(markdown, attachments=cell.get("attachments"))
+        return self.clock.render(source, render, preformatted)
+
+    def _code(self, source: str, **_: Any) -> str:
+        return self.clock.render(source, code, preformatted)
+
+    def _terminal(self, text: str) -> str:
+        return self.clock.render(text, colored, without_colors)
+
+
+def _without_markup(resources: dict) -> dict:
+    """Names and paths come from folders that students named; formgrader's template trusts them."""
+    for name in ("student", "first_name", "last_name", "notebook_path"):
+        if isinstance(resources.get(name), str):
+            resources[name] = html.escape(resources[name])
+    return resources
