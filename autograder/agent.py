@@ -7,10 +7,15 @@ other side checks everything that it receives.
 
 from __future__ import annotations
 
+import importlib
+import io
+import operator
 import sys
 import time
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections import deque
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import numpy as np
@@ -18,6 +23,8 @@ import numpy as np
 from autograder import wire
 
 BATCH = 250  # reviews per forward pass: bounds memory, invisible in the result
+MOST_PRINTED = 1_000_000  # characters that a function prints while a test calls it
+TENSORS = ("torch", "tensorflow", "keras", "mxnet")  # whose arrays become NumPy's
 
 
 class Agent:
@@ -26,12 +33,15 @@ class Agent:
     def __init__(self, namespace: MutableMapping[str, Any]) -> None:
         self.namespace = namespace
         self.objects: dict[int, Any] = {}
+        self.ids: dict[int, int] = {}  # of the objects by their `id`, so that one has one
+        self.broken: dict[int, Exception] = {}  # what ended an iterator, by its `id`
         self.next_id = time.time_ns()  # a reference into another kernel finds nothing here
         self.kept: dict[int, tuple[dict[str, Any], dict[int, tuple[Any, list]]]] = {}
         self.operations: dict[str, Callable] = {
             "get": self.get,
             "call": self.call,
             "attribute": self.attribute,
+            "use": self.use,
             "predict": self.predict,
             "weights": self.weights,
             "load": self.load,
@@ -42,7 +52,7 @@ class Agent:
     def handle(self, request: str) -> str:
         """Answer one request: {"op": name, ...arguments} -> {"ok": value} or {"error": ...}."""
         try:
-            message = wire.decode(request)
+            message = wire.decode(request, self._import)
             operation = self.operations[message.pop("op")]
             answer = {"ok": operation(**message)}
             return wire.encode(answer)
@@ -53,35 +63,87 @@ class Agent:
         """The value of a variable: data if it is plain data, otherwise a reference."""
         return self._export(self._find(name))
 
-    def call(self, target: str | wire.Ref, args: list, kwargs: dict) -> Any:
+    def call(self, target: Any, args: list, kwargs: dict) -> Any:
         """Call a function or class of the notebook, by name or by reference."""
-        function = self._find(target) if isinstance(target, str) else self._import(target)
-        args = [self._import(arg) for arg in args]
-        kwargs = {key: self._import(arg) for key, arg in kwargs.items()}
+        function = self._find(target) if isinstance(target, str) else target
         return self._export(function(*args, **kwargs))
 
-    def attribute(self, ref: wire.Ref, name: str) -> Any:
+    def attribute(self, ref: Any, name: str) -> Any:
         """An attribute of an object: data if it is plain data, otherwise a reference."""
-        return self._export(getattr(self._import(ref), name))
+        return self._export(getattr(ref, name))
 
-    def predict(self, ref: wire.Ref, tokens: np.ndarray) -> np.ndarray:
+    def use(self, action: str, args: list, kwargs: dict) -> wire.Packed:
+        """What a plain test does with names and objects (see ACTIONS), and all that came of it.
+
+        `value` or what was `raised`, what was `printed`, which arguments were `changed`, and which
+        one the value is (`same`). Lists and the like hold references to what is no plain data.
+        """
+        given = {**dict(enumerate(args)), **kwargs}
+        before = {key: text for key, arg in given.items() if (text := self._text(arg))}
+        actions = ACTIONS | {
+            "name": self._find,
+            "has name": self.namespace.__contains__,
+            "delete name": self.namespace.pop,
+            "bind name": self.namespace.__setitem__,
+            "next": self._next,
+        }
+        answer: dict[str, Any] = {}
+        printed = io.StringIO()
+        try:
+            with redirect_stdout(printed):
+                value = actions[action](*args, **kwargs)
+            answer["value"] = value
+            answer["same"] = [key for key in before if given[key] is value]
+        except (Exception, SystemExit) as error:
+            answer["raised"] = describe(error) | {
+                "kinds": [[kind.__module__, kind.__name__] for kind in type(error).__mro__],
+                "args": list(getattr(error, "args", ())),
+            }
+        answer["printed"] = printed.getvalue()[:MOST_PRINTED]
+        changed = [key for key, text in before.items() if self._text(given[key]) != text]
+        answer["changed"] = [[key, given[key]] for key in changed]
+        return wire.Packed(answer, self._refer)
+
+    def _text(self, value: Any) -> str:
+        """Data that a function can change, as text; nothing for other values."""
+        if not isinstance(value, CHANGEABLE) and not _is_frame(value):
+            return ""
+        try:
+            return wire.encode(value, self._refer)
+        except wire.WireError:
+            return "cannot be told"
+
+    def _next(self, iterator: Iterator, most: int) -> tuple[list, bool]:
+        """Up to `most` values of an iterator, and whether that was its end."""
+        values: list = []
+        if id(iterator) in self.broken:
+            raise self.broken.pop(id(iterator))
+        try:
+            for _ in range(most):
+                values.append(next(iterator))
+        except StopIteration:
+            return values, True
+        except Exception as error:
+            if not values:
+                raise
+            self.broken[id(iterator)] = error
+        return values, False
+
+    def predict(self, ref: Any, tokens: np.ndarray) -> np.ndarray:
         """Outputs of a model in evaluation mode, computed in batches: tokens (N, T) -> (N, ...)."""
-        model = self._import(ref)
-        forward = _adapter(model).forward
-        parts = [forward(model, tokens[i : i + BATCH]) for i in range(0, len(tokens), BATCH)]
+        forward = _adapter(ref).forward
+        parts = [forward(ref, tokens[i : i + BATCH]) for i in range(0, len(tokens), BATCH)]
         return np.concatenate(parts)
 
-    def weights(self, ref: wire.Ref) -> dict:
+    def weights(self, ref: Any) -> dict:
         """The trainable arrays of a model in order: [[name, array], ...], and its framework."""
-        model = self._import(ref)
-        adapter = _adapter(model)
-        arrays = adapter.weights(model)
+        adapter = _adapter(ref)
+        arrays = adapter.weights(ref)
         return {"framework": adapter.name, "arrays": [[name, array] for name, array in arrays]}
 
-    def load(self, ref: wire.Ref, arrays: list) -> None:
+    def load(self, ref: Any, arrays: list) -> None:
         """Give a model other weights: one array for each trainable array, in the same order."""
-        model = self._import(ref)
-        _adapter(model).load(model, arrays)
+        _adapter(ref).load(ref, arrays)
 
     def keep(self, place: int) -> None:
         """Keep what names mean now: plain mutable data as copies, models with their weights."""
@@ -99,7 +161,8 @@ class Agent:
         self.namespace.update(Copier().copy(names))
         for model, arrays in weights.values():
             if arrays is not None:
-                _adapter(model).load(model, arrays)
+                with suppress(Exception):  # a model whose layers were changed in place
+                    _adapter(model).load(model, arrays)
 
     def _weights(self, model: Any, last: dict[int, tuple[Any, list]]) -> list | None:
         """Copies of a model's trainable arrays; those of the last time if they are equal."""
@@ -119,19 +182,62 @@ class Agent:
             )
         return self.namespace[name]
 
-    def _import(self, value: Any) -> Any:
-        return self.objects[value.id] if isinstance(value, wire.Ref) else value
+    def _import(self, link: wire.Ref | wire.Name) -> Any:
+        """What the other side means by a reference, or by the name of a library's function."""
+        if isinstance(link, wire.Ref):
+            return self.objects[link.id]
+        return operator.attrgetter(link.path)(importlib.import_module(link.module))
 
-    def _export(self, value: Any) -> Any:
-        plain = _to_numpy(value)
+    def _export(self, value: Any) -> wire.Packed | wire.Ref:
         try:
-            wire.encode(plain)
+            return wire.Packed(_to_numpy(value))
         except wire.WireError:
+            return self._refer(value, always=True)
+
+    def _refer(self, value: Any, always: bool = False) -> Any:
+        """What crosses in place of a value that is no plain data: an array, or a reference."""
+        array = value if always else _to_numpy(value)
+        if isinstance(array, np.ndarray):
+            return array
+        if id(value) not in self.ids:
             self.next_id += 1
-            key = self.next_id
-            self.objects[key] = value
-            return wire.Ref(key, type(value).__name__)
-        return plain
+            self.ids[id(value)], self.objects[self.next_id] = self.next_id, value
+        return wire.Ref(self.ids[id(value)], _kind(value), callable(value))
+
+
+def _kind(value: Any) -> str:
+    """What an object is, for messages; for a module or an exception also which one."""
+    if isinstance(value, type(sys)):
+        return f"module {value.__name__}"
+    if not isinstance(value, type):
+        return type(value).__name__
+    if not issubclass(value, Exception):
+        return f"class {value.__name__}"
+    base = next(kind for kind in value.__mro__ if kind.__module__ == "builtins")
+    return f"exception {value.__name__} {base.__name__}"
+
+
+CHANGEABLE = list, dict, set, bytearray, deque, np.ndarray
+
+# What a plain test can do with an object of the student's, the object first.
+ACTIONS: dict[str, Callable] = {
+    "call": lambda function, *args, **kwargs: function(*args, **kwargs),
+    "attribute": getattr,
+    "set attribute": setattr,
+    "delete attribute": delattr,
+    "special": lambda value, name, *args: getattr(value, name)(*args),
+    "item": operator.getitem,
+    "set item": operator.setitem,
+    "delete item": operator.delitem,
+    "contains": operator.contains,
+    "iterate": iter,
+    "instance": isinstance,
+    "subclass": issubclass,
+    **{
+        kind.__name__: kind for kind in (abs, bool, float, format, hash, int, len, repr, round, str)
+    },
+    **{kind: getattr(operator, kind) for kind in operator.__all__ if kind not in ("call", "abs")},
+}
 
 
 class TorchAdapter:
@@ -247,7 +353,7 @@ class Copier:
             return type(value)()
         if type(value) is set:
             return set(value)
-        size = int(value.nbytes if type(value) is np.ndarray else value.memory_usage().sum())
+        size = int(value.nbytes if type(value) is np.ndarray else np.sum(value.memory_usage()))
         if self.bytes < size:
             return value
         self.bytes -= size
@@ -306,8 +412,14 @@ def _to_numpy(value: Any) -> Any:
         return type(value)(_to_numpy(item) for item in value)
     if type(value) is dict:
         return {key: _to_numpy(item) for key, item in value.items()}
+    # By its class, because a class of the student's may have methods of these names, too.
+    libraries = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
+    if isinstance(value, type) or libraries.isdisjoint(TENSORS):
+        return value
+    if not hasattr(value, "numpy") and not hasattr(value, "asnumpy"):
+        return value  # a network
     for convert in ("detach", "cpu", "numpy", "asnumpy"):  # torch in three steps, TF, MXNet
-        if callable(getattr(value, convert, None)) and not isinstance(value, type):
+        if callable(getattr(value, convert, None)):
             value = getattr(value, convert)()
     return value
 

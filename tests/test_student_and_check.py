@@ -59,20 +59,6 @@ def test_arrays_survive_the_wire(dtype):
 
 
 @pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (object(), "found object"),
-        (np.array([object()]), "found dtype object"),
-        ({1: 2}, "keys are strings"),
-        (b"bytes", "found bytes"),
-    ],
-)
-def test_what_is_not_plain_does_not_cross(value, message):
-    with pytest.raises(wire.WireError, match=message):
-        wire.encode(value)
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "{",
@@ -157,12 +143,146 @@ def test_equal_and_close():
         check.close("text", [1.0, 2.0], "values")
 
 
-def test_keys():
-    check.keys({"a": 1}, ["a"], "answer")
-    with pytest.raises(check.CheckError, match="found list"):
-        check.keys([1], ["a"], "answer")
-    with pytest.raises(check.CheckError, match="keys of answer"):
-        check.keys({"b": 1}, ["a"], "answer")
+def test_entry():
+    assert check.entry({"a": 1, "more": 2}, "a", "answer") == 1
+    with pytest.raises(check.CheckError, match="answer: expected a dict with the key 'a', found"):
+        check.entry([1], "a", "answer")
+    with pytest.raises(check.CheckError, match=r"expected the key 'a', found \['b', 'c'\]"):
+        check.entry({"c": 2, "b": 1}, "a", "answer")
+    with pytest.raises(check.CheckError, match="expected the key 'a'"):
+        check.entry({1: 2, "b": 1, (3, None): 0}, "a", "answer")
+
+
+def test_array():
+    assert check.array([[1, 2]], (1, 2), "numbers").tolist() == [[1.0, 2.0]]
+    with pytest.raises(
+        check.CheckError, match=r"shape of numbers: expected \(2,\), found \(1, 2\)"
+    ):
+        check.array([[1, 2]], (2,), "numbers")
+
+
+NESTED = "deep"
+for _ in range(900):
+    NESTED = [NESTED]
+HOSTILE = [
+    "\ud800",
+    "\x1b[31m✓ right\n✓ also right",
+    "a\u202eb\x00",
+    "x" * 10_000_000,
+    ["\ud800", "y" * 300],
+    {"\udfff": "\n"},
+    [[1] * 1000] * 1000,
+    [{}, (), (1,), {"a": [np.arange(3), None, True]}],
+    NESTED,
+    10**4000,
+    [10**4000],
+    float("nan"),
+    np.zeros((2, 1, 2, 1, 2, 1, 2, 1)),
+    np.array([[1.0, 2.0]]),
+    [np.arange(2), np.arange(3)],
+    np.float32(3),
+    wire.Ref(1, "kind\ud800\n"),
+    None,
+    {},
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: type(value).__name__)
+def test_messages_that_show_a_value_are_short_and_printable(value):
+    checks = [
+        lambda: check.equal(value, "right", "answer"),
+        lambda: check.equal(value, [1, 2], "answer"),
+        lambda: check.equal(value, 7, "answer"),
+        lambda: check.close(value, [[[3.5]]], "answer"),
+        lambda: check.array(value, (9, 9, 9), "answer"),
+        lambda: check.entry(value, "key", "answer"),
+    ]
+    for ask in checks:
+        with pytest.raises(check.CheckError) as raised:
+            ask()
+        message = str(raised.value)
+        assert message.isprintable()
+        assert len(message) < 800
+        message.encode()
+
+
+def test_what_passes_is_shown_short_and_printable(capsys):
+    check.equal("\x1b[0m" + "x" * 9_000, "\x1b[0m" + "x" * 9_000, "text")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.isprintable()
+    assert len(line) < 300
+
+
+@pytest.mark.parametrize(
+    "value", [["1.0", "2.0"], "12", [True, "x"], [1 + 2j, 0], [b"1", b"2"], [{}, {}]]
+)
+def test_what_is_no_number_is_not_taken_for_one(value):
+    with pytest.raises(check.CheckError, match="expected numbers"):
+        check.close(value, [1.0, 2.0], "values")
+
+
+def test_numpy_numbers_are_numbers():
+    check.equal(np.int64(3), 3, "a count")
+    check.equal({"a": np.int32(3)}, {"a": 3}, "counts")
+    check.close([np.float32(1), np.int8(2)], [1.0, 2.0], "values")
+
+
+class Odd:
+    """A model whose layers and arrays have names that nobody should print as they are."""
+
+    def __init__(self, sizes):
+        self.sizes = sizes
+
+    def weights(self):
+        arrays = [
+            (f"\ud800\n{n}{'x' * 300}.w", np.zeros(size)) for n, size in enumerate(self.sizes)
+        ]
+        return "torch", arrays
+
+
+@pytest.mark.parametrize("number", [1, 5, 3000])
+def test_names_of_layers_are_cut_and_cleaned(number):
+    for ask in (
+        lambda: check.parameter_count(Odd([3] * number), 10_000),
+        lambda: check.layer_parameters(Odd([3] * number), {"embedding": 161}),
+        lambda: check.layer_parameters(Odd([3] * number), {"one": 1, "two": 3 * number - 1}),
+    ):
+        with pytest.raises(check.CheckError) as raised:
+            ask()
+        assert str(raised.value).isprintable()
+        assert len(str(raised.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [161, 210, 6, 96, 64, 16, 16, 4, 1],  # PyTorch's arrays
+        [1, 4, 161, 210, 6] + [24, 16, 4, 4] * 4,  # a linear layer per gate, in any order
+        [161, 216, 192, 5],
+        [161, 216, 192, 5, 0],  # an empty array counts nothing
+    ],
+)
+def test_layers_may_be_made_of_any_arrays(sizes):
+    expected = {"embedding": 161, "convolution": 216, "lstm": 192, "classifier": 5}
+    check.layer_parameters(Odd(sizes), expected)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [161, 216, 176, 5],  # one bias
+        [161, 216, 192, 5, 1],
+        [160, 217, 192, 5],
+        [574],
+        [161, 216, 96, 101],
+        [7] * 82,
+        [],
+    ],
+)
+def test_arrays_that_make_up_other_layers_are_refused(sizes):
+    expected = {"embedding": 161, "convolution": 216, "lstm": 192, "classifier": 5}
+    with pytest.raises(check.CheckError, match="expected"):
+        check.layer_parameters(Odd(sizes), expected)
 
 
 def test_shape_hints(notebook):
