@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from autograder import alerts, attacks, classroom, sandbox
@@ -24,16 +26,14 @@ NAMES = [f"{assignment}/{member.name}" for assignment, member in ATTACKERS]
 def graded(tmp_path_factory):
     """(outcomes by name, traces, folder of the courses)."""
     folder = tmp_path_factory.mktemp("attacks")
-    outcomes, traces = attacks.attack(folder, ["ours"])
+    outcomes, traces, _ = attacks.attack(folder, ["ours"])
     return {outcome.name: outcome for outcome in outcomes}, traces, folder
 
 
 @needs_sandbox
 @pytest.mark.parametrize("name", NAMES)
-def test_no_point_that_is_not_due_and_an_alert(graded, name):
-    outcome = graded[0][name]
-    assert (outcome.points["ours"] or 0.0) <= outcome.due  # None: refused, so not graded
-    assert outcome.alerts
+def test_nothing_is_earned_leaked_or_run_and_there_is_an_alert(graded, name):
+    assert attacks.find_problems([graded[0][name]], []) == []
 
 
 @needs_sandbox
@@ -52,20 +52,66 @@ def test_feedback_runs_no_script_of_an_attacker(graded):
 
 
 def test_the_suite_is_large_and_says_what_it_knows():
-    assert len(ATTACKERS) >= 40
+    assert len(ATTACKERS) >= 140
     for _, member in ATTACKERS:
         assert member.note
         assert member.known_from
 
 
+@pytest.mark.parametrize("kind", classroom.KINDS)
+def test_there_are_several_attackers_of_each_kind(kind):
+    assert sum(member.kind == kind for _, member in ATTACKERS) >= 3
+
+
 def test_problems_are_found():
     member = classroom.Attacker("sly", "cheats")
     lucky = attacks.Outcome(member, "plain", due=0, maximum=11, points={"ours": 2.0})
+    lucky.leaked, lucky.seconds, lucky.problems = 16, 999, ["a page holds <script>"]
+    lucky.points |= {"stock": 0.0, "sandbox_only": 7.0}
     assert attacks.find_problems([lucky], ["/tmp/canary exists"]) == [
         "/tmp/canary exists",
         "plain/sly: 2.0 points, 0 were its due",
         "plain/sly: no alert",
+        "plain/sly: 16 bytes of hidden tests leaked",
+        "plain/sly: in-kernel gives 7.0, stock nbgrader 0.0",
+        "plain/sly: 999 s, 180 s are allowed",
+        "plain/sly: a page holds <script>",
     ]
+
+
+def encoded(word):
+    data = f"x{word}".encode()
+    return [str([word]), word[::-1], data.hex(), base64.b64encode(data).decode(), str(list(data))]
+
+
+@pytest.mark.parametrize("text", encoded("7b0c51f3a9e2d468"))
+def test_leaks_are_found(text):
+    assert attacks.leaks(f"a page\n{text}\n", ["7b0c51f3a9e2d468"]) == ["7b0c51f3a9e2d468"]
+    assert attacks.leaks(f"a page\n{text}\n", ["d7bb01e25c7a1f30"]) == []
+
+
+def test_what_is_hidden_is_known():
+    words = attacks.hidden_words(attacks.SOURCES["judged"], "seed")
+    assert attacks.hidden_words(attacks.SOURCES["judged"], "other")[:8] != words[:8]
+    assert 'check.equal(student.call("longest", []), "", "the longest of none")' in words
+    assert not any("the longest of three" in word for word in words)
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        (f"<script>{attacks.CANARY}</script>", True),
+        ("<script>the page's own</script>", False),
+        (f"<p onclick='{attacks.CANARY}'>", True),
+        (f"<a href='java\nscript:{attacks.CANARY}'>", True),
+        (f"<img src='https://{attacks.CANARY}.example/x.png'>", True),
+        (f"<p style='background:url(//{attacks.CANARY}.example)'>", True),
+        (f"<a href='https://{attacks.CANARY}.example'>a link</a>", False),
+        (f"<p>&lt;script&gt;{attacks.CANARY}&lt;/script&gt;</p>", False),
+    ],
+)
+def test_active_content_is_found(html, found):
+    assert bool(attacks.active(BeautifulSoup(html, "html.parser"))) == found
 
 
 # ------------------------------------------------------------------ alerts
@@ -91,6 +137,7 @@ def official_notebook(source):
             SimpleNamespace(
                 name=cell.metadata.nbgrader.grade_id,
                 locked=cell.metadata.nbgrader.locked,
+                cell_type=cell.cell_type,
                 source=cell.source,
             )
             for cell in cells
