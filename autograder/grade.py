@@ -361,10 +361,7 @@ class Coordinator(converter.Autograde):
 
     def _finish(self, digests: dict[str, str]) -> None:
         if self._records or self._failures:
-            course = self.coursedir
-            found = summary.collect(
-                self._how_it_went(), course.db_url, course.course_id, course.assignment_id
-            )
+            found = summary.collect(self._how_it_went(), self.coursedir)
             page = summary.write(self._autograded.parent / "reports", found)
             print(f"{summary.to_text(found)}\n\nreport  {page} (and .json)")
         else:

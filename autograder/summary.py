@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import html
 import json
+import statistics
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbgrader.api import Assignment as AssignmentRow
-from nbgrader.api import (
-    BaseCell,
-    Grade,
-    GradeCell,
-    Notebook,
-    SubmittedAssignment,
-    SubmittedNotebook,
-)
-from sqlalchemy import create_engine, select
+from nbgrader.coursedir import CourseDirectory
 
-from autograder import report
+from autograder import report, wire
 from autograder.parcel import Graded
+from autograder.report import Row
 
 SLOWEST = 10
 BINS = 10  # of the score distribution
+NAMES, LINES = 5, 20  # so many are named in a sentence, and with the reason in the terminal
+LONGEST = 2000  # characters of a text
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -52,26 +48,31 @@ def record(student: str, graded: Graded, failures: list[str]) -> dict:
     }
 
 
-def collect(run: dict, db_url: str, course_id: str, assignment: str) -> dict:
+def collect(run: dict, course: CourseDirectory) -> dict:
     """The report of a run: `run` says how it went, the gradebook who has how many points."""
-    scores = read_scores(db_url, course_id, assignment)
-    totals, maximum = defaultdict(float), defaultdict(float)
-    for student, _, _, points, possible in scores:
-        totals[student] += points or 0.0
-        maximum[student] += possible
-    shares = [totals[s] / maximum[s] for s in totals if maximum[s]]
-    bins = Counter(min(int(share * BINS), BINS - 1) for share in shares)
+    table = report.read(course)
     records = run.pop("records")
+    not_graded = {row.student: row.not_graded for row in table if row.status == report.NOT_GRADED}
+    not_graded = run["failures"] | not_graded  # a full disk keeps failures out of the journal
+    in_part = {row.student: row.not_graded for row in table if row.status == report.IN_PART}
+    counted = [row for row in table if row.student not in not_graded | in_part]
+    shares = [row.score / row.max_score for row in counted if row.max_score]
+    bins = Counter(min(max(int(share * BINS), 0), BINS - 1) for share in shares)
     stages = Counter()
     for entry in records:
         stages.update(entry["stages"])
     return {
-        "assignment": assignment,
+        "assignment": course.assignment_id,
         **run,
-        "questions": questions(scores),
-        "students": len(totals),
-        "mean": round(sum(totals.values()) / len(totals), 2) if totals else None,
-        "maximum": max(maximum.values(), default=0),
+        "graded": sum(entry["student"] not in not_graded for entry in records),
+        "not_graded": not_graded,
+        "graded_in_part": in_part,
+        "to_be_graded_by_hand": sum(row.status == report.BY_HAND for row in counted),
+        "questions": questions(table),
+        "students": len(table),
+        "counted": len(counted),
+        "mean": round(statistics.mean(row.score for row in counted), 2) if counted else None,
+        "max_score": max((row.max_score for row in table), default=0),
         "distribution": [bins[n] for n in range(BINS)],
         "stages": {stage: round(seconds, 1) for stage, seconds in stages.items()},
         "memory": max((entry["memory"] for entry in records), default=0),
@@ -81,59 +82,29 @@ def collect(run: dict, db_url: str, course_id: str, assignment: str) -> dict:
     }
 
 
-def read_scores(db_url: str, course_id: str, assignment: str) -> list[tuple]:
-    """(student, notebook, question, points or None, maximum) of everything in the gradebook."""
-    grade, cell, submission = Grade.__table__, BaseCell.__table__, SubmittedAssignment.__table__
-    graded, notebook = GradeCell.__table__, Notebook.__table__
-    handed_in, owner = SubmittedNotebook.__table__, AssignmentRow.__table__
-    query = (
-        select(
-            submission.c.student_id,
-            notebook.c.name,
-            cell.c.name,
-            grade.c.auto_score,
-            grade.c.manual_score,
-            graded.c.max_score,
-        )
-        .join(handed_in, handed_in.c.id == grade.c.notebook_id)
-        .join(notebook, notebook.c.id == handed_in.c.notebook_id)
-        .join(submission, submission.c.id == handed_in.c.assignment_id)
-        .join(owner, owner.c.id == submission.c.assignment_id)
-        .join(cell, cell.c.id == grade.c.cell_id)
-        .join(graded, graded.c.id == cell.c.id)
-        .where(owner.c.name == assignment, owner.c.course_id == course_id)
-        .order_by(submission.c.student_id, notebook.c.name, cell.c.name)
-    )
-    engine = create_engine(db_url)
-    with engine.connect() as connection:
-        found = connection.execute(query).all()
-    engine.dispose()
-    return [(s, n, q, m if m is not None else a, possible) for s, n, q, a, m, possible in found]
-
-
-def questions(scores: list[tuple]) -> list[dict]:
-    """Per question: how many have how much of its points."""
-    points: dict[tuple, list] = defaultdict(list)
-    possible = {}
-    for _, notebook, question, found, maximum in scores:
-        points[notebook, question].append(found)
-        possible[notebook, question] = maximum
-    table = []
-    for (notebook, question), found in points.items():
-        known = [value for value in found if value is not None]
-        full = sum(value >= possible[notebook, question] for value in known)
-        table.append(
+def questions(table: list[Row]) -> list[dict]:
+    """Per question or task: how many have how much of its points."""
+    found: dict[tuple, list[tuple[float | None, bool]]] = defaultdict(list)
+    for row in table:
+        for score in row.scores:
+            broken = bool(row.failed) or score.notebook in row.reasons
+            found[score.notebook, score.question, score.max_score].append((score.points, broken))
+    lines = []
+    for (notebook, question, maximum), points in found.items():
+        known = [value for value, _ in points if value is not None]
+        lines.append(
             {
                 "notebook": notebook,
                 "question": question,
-                "maximum": possible[notebook, question],
-                "mean": round(sum(known) / len(known), 2) if known else None,
-                "full_points": full,
+                "max_score": maximum,
+                "mean": round(statistics.mean(known), 2) if known else None,
+                "full_points": sum(value >= maximum for value in known),
                 "no_points": sum(value == 0 for value in known),
-                "not_graded": len(found) - len(known),
+                "by_hand": sum(value is None and not broken for value, broken in points),
+                "not_graded": sum(value is None and broken for value, broken in points),
             }
         )
-    return table
+    return lines
 
 
 def write(folder: Path, found: dict) -> Path:
@@ -149,22 +120,42 @@ def write(folder: Path, found: dict) -> Path:
 
 
 def to_text(found: dict) -> str:
-    """The summary table."""
-    lines = [f"{'question':<34}{'mean':>8}{'of':>6}{'full':>7}{'none':>7}{'waiting':>9}"]
+    """The summary table, who was not graded and why, and a sentence with the numbers."""
+    head = f"{'mean':>8}{'of':>6}{'full':>7}{'none':>7}{'by hand':>9}{'not graded':>12}"
+    lines = [f"{'question':<34}{head}"]
     for row in found["questions"]:
         name = f"{row['notebook']}.{row['question']}"
         mean = "·" if row["mean"] is None else f"{row['mean']:.2f}"
-        numbers = f"{mean:>8}{row['maximum']:>6g}{row['full_points']:>7}{row['no_points']:>7}"
-        lines.append(f"{name:<34}{numbers}{row['not_graded']:>9}")
-    lines += ["", _sentence(found)]
-    return "\n".join(lines)
+        numbers = f"{mean:>8}{row['max_score']:>6g}{row['full_points']:>7}{row['no_points']:>7}"
+        lines.append(f"{name:<34}{numbers}{row['by_hand']:>9}{row['not_graded']:>12}")
+    lines.append("")
+    for title, key in (("not graded", "not_graded"), ("graded in part", "graded_in_part")):
+        named = [f"{title}: {_one_line(s)}: {_one_line(why)}" for s, why in found[key].items()]
+        lines += named[:LINES] + [f"… and {len(named) - LINES} more"] * (len(named) > LINES)
+    return "\n".join([*lines, _sentence(found)])
 
 
 def _sentence(found: dict) -> str:
     counts = f"{found['graded']} graded in {found['seconds']:.0f} s on tier {found['tier']!r}"
-    others = [f"{found['failed']} failed"] if found["failed"] else []
+    others = [
+        f"{len(found[key])} {words} ({_names(found[key])})"
+        for key, words in (("graded_in_part", "graded in part"), ("not_graded", "not graded"))
+        if found[key]
+    ]
+    by_hand = found["to_be_graded_by_hand"]
+    others += [f"{by_hand} to be graded by hand"] if by_hand else []
     others += [f"{len(found['alerts'])} with alerts"] if found["alerts"] else []
     return ", ".join([counts, *others])
+
+
+def _names(students: Iterable[str]) -> str:
+    names = [_one_line(student) for student in students]
+    more = len(names) - NAMES
+    return ", ".join(names[:NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _one_line(text: str) -> str:
+    return wire.clean(" ".join(text.split()), LONGEST)
 
 
 # ------------------------------------------------------------------ for the browser
@@ -173,7 +164,10 @@ def _sentence(found: dict) -> str:
 def to_html(found: dict) -> str:
     """The report as one page without scripts; every text from a submission is escaped."""
     parts = [f"<h1>{html.escape(found['assignment'])}</h1>", f"<p>{html.escape(_sentence(found))}."]
-    parts += [f" Mean {found['mean']} of {found['maximum']:g} points.</p>"]
+    if found["counted"]:
+        mean = f" Mean of {found['counted']}: {found['mean']:g} of {found['max_score']:g} points"
+        parts += [mean, ", so far." if found["to_be_graded_by_hand"] else "."]
+    parts += [" Who was not graded, or only in part, is not counted.</p>"]
     parts += ["<h2>Scores</h2>", _bars(found["distribution"])]
     parts += ["<h2>Questions</h2>", _table(found["questions"])]
     slow = [
@@ -182,7 +176,8 @@ def to_html(found: dict) -> str:
     ]
     parts += ["<h2>Slowest submissions</h2>", _table(slow)]
     for title, key in (
-        ("Could not be graded", "failures"),
+        ("Not graded, which is not 0 points", "not_graded"),
+        ("Graded in part", "graded_in_part"),
         ("Given to another worker", "given_again"),
         ("Alerts: reasons to read a cell, never points", "alerts"),
     ):
@@ -209,7 +204,8 @@ def _table(rows: list[dict]) -> str:
 def _td(value: Any) -> str:
     if isinstance(value, int | float):
         return f'<td class="number">{value:g}</td>'
-    return f"<td>{html.escape('·' if value is None else str(value))}</td>"
+    text = "·" if value is None else wire.clean(str(value), LONGEST)
+    return f"<td>{html.escape(text)}</td>"
 
 
 def _bars(counts: list[int]) -> str:

@@ -1,12 +1,13 @@
 """nbgrader's own sample assignment, graded with this course's configuration.
 
 Its documentation says what the two sample students get for ps1 before anything is graded by hand:
-bitdiddle 1.5 and hacker 3.0 of 23 points. Its tests are plain asserts, so they run in the student's
-kernel, and one of them (`del squares`) could run nowhere else.
+bitdiddle 1.5 and hacker 3.0 of 13 points, four of which belong to a task. Its tests are plain
+asserts, so they run in the student's kernel, and one of them (`del squares`) could run nowhere else.
 """
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import nbformat
@@ -38,7 +39,7 @@ def copy_notebooks(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
+def course(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sample")
     copy_notebooks(GUIDE / "source" / "ps1", folder / "source" / "ps1")
     for student in ("bitdiddle", "hacker"):
@@ -47,6 +48,12 @@ def rows(tmp_path_factory):
     course = Course(folder)
     course.nbgrader("generate_assignment", "ps1")
     course.nbgrader("autograde", "ps1")
+    return course
+
+
+@pytest.fixture(scope="module")
+def rows(course):
+    folder = course.folder
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         folders = folder / "submitted", folder / "autograded"
         return {row.student: row for row in report.rows(gradebook, "ps1", *folders)}
@@ -54,9 +61,10 @@ def rows(tmp_path_factory):
 
 @pytest.mark.parametrize(("student", "points"), [("bitdiddle", 1.5), ("hacker", 3.0)])
 def test_documented_scores(rows, student, points):
-    # 17 points in cells; the other 6 of 23 belong to tasks, which are only graded by hand.
-    assert rows[student].points == points
-    assert sum(score.by_hand for score in rows[student].scores) == 4
+    assert rows[student].raw_score == points
+    assert rows[student].max_score == 13
+    assert sum(score.by_hand for score in rows[student].scores) == 5  # one of them a task
+    assert rows[student].status == report.BY_HAND
 
 
 @pytest.mark.parametrize("student", ["bitdiddle", "hacker"])
@@ -70,3 +78,31 @@ def test_only_the_edited_tests_raise_an_alert(rows):
         "problem1.ipynb: correct_squares: a locked cell was edited",
         "problem1.ipynb: squares_invalid_input: a locked cell was edited",
     ]
+
+
+def test_exports_agree_with_nbgrader_export(rows, course):
+    """`rows` comes first: here everything of hacker's is graded by hand, but bitdiddle waits."""
+
+    def export(*exporter):
+        target = course.folder / "export.csv"
+        course.nbgrader("export", *exporter, f"--to={target}")
+        return list(csv.reader(target.read_text().splitlines()))
+
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        for notebook in gradebook.find_submission("ps1", "hacker").notebooks:
+            for grade in notebook.grades:
+                grade.manual_score, grade.needs_manual_grade = grade.max_score, False
+        gradebook.db.commit()
+    columns, *lines = export()
+    wanted = {line[3]: dict(zip(columns, line, strict=True)) for line in lines}
+    assert [wanted["hacker"][name] for name in ("score", "max_score")] == ["13.0", "13.0"]
+    columns, *lines = export("--exporter=autograder.report.QuestionsExportPlugin")
+    found = {line[1]: dict(zip(columns, line, strict=True)) for line in lines}
+    for student in ("hacker", "bitdiddle"):
+        for name in ("raw_score", "late_submission_penalty", "score", "max_score"):
+            assert float(found[student][name]) == float(wanted[student][name])
+    assert sum(name.startswith("problem") for name in columns) == 9
+    canvas = export("--exporter=autograder.report.CanvasExportPlugin")
+    assert [line[-1] for line in canvas] == ["ps1", "13", "", "13"]
+    moodle = export("--exporter=autograder.report.MoodleExportPlugin")
+    assert [line[::2] for line in moodle[1:]] == [["bitdiddle", ""], ["hacker", "13"]]

@@ -512,7 +512,7 @@ def test_manual_grades_survive_and_grades_are_the_same(course):
         assert nbgrader(course, "export", exporter, f"--to={table}")[0] == 0
         tables.append(table.read_bytes())
     assert tables[0] == tables[1] == tables[2]
-    assert b"tiny,good,7.5,18,0,2,4,1.5,,,," in tables[0]
+    assert b"tiny,good,8,0,8,18,graded in part,2.5,4,1.5,,,," in tables[0]
     found = contents(course)["good"]
     assert found["grade"][:3] == [
         ["one", "essay", 0, 1.5, None, 1],
