@@ -15,28 +15,50 @@ percent cell each, titled with notebook and question:
 
 `attackers/<name>.py` beside them holds what tries to get points that it has not earned. An attacker
 starts from the stub, hands in the notebooks that it names, and may also change what a student
-should not: a title may name any cell, or `+top` for one more cell at the top, and the header may
-say `known_from` (where the trick is known from), `harmful` (why it is never run without a sandbox),
-`files` and `links` (to lie beside the notebook), `metadata` (per question), `notebook_metadata`,
-`delete` (questions) and `output_mib` (of printed output in the notebook's file). Those in
-`class/generic/attackers/` attack every assignment; there `*` stands for the notebook.
+should not: a title may name any cell, or add one (`+top`, `+end`, `+behind:<question>`), and the
+header may say
+
+    kind                    what it aims at, one of KINDS
+    known_from, harmful     where the trick is known from; why it is never run without a sandbox
+    files, links            what lies beside the notebook (names are URL-quoted)
+    metadata                changes of nbgrader's metadata per question
+    cell_metadata           other metadata per cell; `*` stands for every cell of the release
+    notebook_metadata, delete (questions), markdown (cells for the end), outputs (of the file)
+    repeat                  title: [text, times], for cells too long to be written down
+    output_mib              how much printed output the notebook's file holds
+
+Those in `class/generic/attackers/` attack every assignment; there `*` stands for the notebook.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import nbformat
 import yaml
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.utils import is_grade, is_solution
 
 CLASSES = Path(__file__).parent / "class"
+KINDS = {  # what an attacker aims at
+    "points": "points for nothing: keeping an error or a result from arriving",
+    "borrowed": "answers taken from the grader's own code",
+    "untrained": "accuracy without training",
+    "leaks": "hidden tests' data in what a student may read",
+    "scripts": "scripts in the instructor's browser",
+    "floods": "the grader's memory and time",
+    "files": "what lies beside a notebook",
+    "walls": "the sandbox",
+    "stops": "a kernel that ends or never comes back",
+}
 
 
 @dataclass(frozen=True)
@@ -81,14 +103,23 @@ class Attacker(Member):
     """A submission that tries to get points which it has not earned, or to do harm."""
 
     base: str = "stub"
+    kind: str = ""
     known_from: str = ""
     harmful: str = ""
     files: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, dict] = field(default_factory=dict)
+    cell_metadata: dict[str, dict] = field(default_factory=dict)
     notebook_metadata: dict[str, Any] = field(default_factory=dict)
     delete: list[str] = field(default_factory=list)
+    markdown: list[str] = field(default_factory=list)
+    outputs: list[dict] = field(default_factory=list)
+    repeat: dict[str, list] = field(default_factory=dict)
     output_mib: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind and self.kind not in KINDS:
+            raise ValueError(f"{self.name}: expected one of {', '.join(KINDS)} as its kind")
 
     @property
     def notebooks(self) -> set[str]:
@@ -101,25 +132,48 @@ class Attacker(Member):
         """The released notebook with everything changed that this attacker changes."""
         submitted = super().submission(notebook, source, release)
         cells = {cell.metadata.nbgrader.grade_id: cell for cell in submitted.cells}
-        for (name, title), text in self.answers.items():
-            if name == notebook and title == "+top":
-                submitted.cells.insert(0, new_code_cell(text))
-            elif name == notebook:
-                cells[title].source = text
         for question, changes in self.metadata.items():
             cells[question].metadata.nbgrader.update(changes)
+        for question, changes in self.cell_metadata.items():
+            for cell in cells.values() if question == "*" else [cells[question]]:
+                cell.metadata.update(nbformat.from_dict(changes))
+        for title, text in self._texts(notebook):
+            self._write(submitted, cells, title, text)
+        submitted.cells += [new_markdown_cell(text) for text in self.markdown]
         submitted.metadata.update(nbformat.from_dict(self.notebook_metadata))
         for question in self.delete:
             submitted.cells.remove(cells[question])
-        if self.output_mib:
-            output = new_output("stream", text="x" * 2**20)
-            _solutions(submitted)[0].outputs = [output] * self.output_mib
+        outputs = [nbformat.from_dict(output) for output in self.outputs]
+        outputs += [new_output("stream", text="x" * 2**20)] * self.output_mib
+        if outputs:
+            next(c for c in _solutions(submitted) if c.cell_type == "code").outputs = outputs
         return submitted
+
+    def _texts(self, notebook: str) -> Iterator[tuple[str, str]]:
+        own = ((title, text) for (name, title), text in self.answers.items() if name == notebook)
+        yield from own
+        yield from ((title, text * times) for title, (text, times) in self.repeat.items())
+
+    @staticmethod
+    def _write(submitted: NotebookNode, cells: dict, title: str, text: str) -> None:
+        if title == "+top":
+            submitted.cells.insert(0, new_code_cell(text))
+        elif title == "+end":
+            submitted.cells.append(new_code_cell(text))
+        elif title == "+markdown":
+            submitted.cells.append(new_markdown_cell(text))
+        elif title.startswith("+behind:"):
+            place = submitted.cells.index(cells[title.removeprefix("+behind:")])
+            submitted.cells.insert(place + 1, new_code_cell(text))
+        else:
+            cells[title].source = text
 
     def hand_in_files(self, folder: Path) -> None:
         """Write what lies beside the notebook into the folder of the submission."""
         for name, text in self.files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            path = folder / os.fsdecode(unquote_to_bytes(name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
         for name, target in self.links.items():
             (folder / name).unlink(missing_ok=True)
             (folder / name).symlink_to(target)
