@@ -98,7 +98,7 @@ def fingerprint(folder: Path, too_large: int) -> str:
     """
     mode = folder.lstat().st_mode
     if not stat.S_ISDIR(mode):
-        raise RefusedError(f"{folder.name} is {_kind(mode)}: ask for the folder itself")
+        raise RefusedError(f"{folder.name} is {_kind(mode)}: ask for a folder with the notebooks")
     entries, total = [], 0
     for path, mode, size in files.walk(folder):
         name = f"{folder.name}/{path}"
@@ -126,7 +126,9 @@ def fingerprint(folder: Path, too_large: int) -> str:
 
 
 def _kind(mode: int) -> str:
-    return "a symbolic link, which is not followed" if stat.S_ISLNK(mode) else "no regular file"
+    if stat.S_ISLNK(mode):
+        return "a symbolic link, which is not followed"
+    return "a file" if stat.S_ISREG(mode) else "no regular file"
 
 
 @contextmanager

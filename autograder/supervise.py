@@ -30,6 +30,7 @@ from autograder.parcel import Graded, NotGradedError, Submission
 LOOK_SECONDS = 0.25  # how often a desk's time and memory are looked at
 CHUNK = 2**20  # bytes
 OUT_OF_MEMORY = 77  # the exit status of a process that was refused memory, see `bound_memory`
+COMMAND = [sys.executable, "-m", "autograder.grading"]
 GiB = 2**30
 
 
@@ -106,7 +107,7 @@ class Desk:
             self.line.setblocking(False)
             with theirs, open(f"{self.room}/log", "wb") as log:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "autograder.grading", str(theirs.fileno())],
+                    [*COMMAND, str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.PIPE,  # never written to; its end is the end of the process
                     stdout=log,

@@ -12,6 +12,7 @@ import itertools
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -210,7 +211,7 @@ def kill_at_line(number):
         began = began or frame.f_code.co_name == "_grade"
         return line if began and frame.f_code.co_filename in files else None
 
-    threading.settrace(call)  # submissions are graded in threads
+    threading.settrace(call)  # submissions are handed out in threads
 
 
 def test_killed_at_random_moments(course, original, undisturbed):
@@ -334,7 +335,7 @@ def bad_timestamp(path):
         (None, partial(no_room_for, "half"), "The disk is full"),
         (None, "locked", "The gradebook is locked by another program"),
         (replaced_by_link, None, "tiny/one.ipynb is a symbolic link, which is not followed"),
-        (replaced_by_file, None, "tiny cannot be used: Not a directory"),
+        (replaced_by_file, None, "tiny is a file: ask for a folder with the notebooks"),
         (bad_timestamp, None, "timestamp.txt holds no date and time"),
     ],
 )
@@ -483,7 +484,9 @@ def test_only_changed_submissions_are_graded_again(course):
         gradebook.remove_submission("tiny", "misnamed")
     code, output = autograde(course, "--no-execute")
     assert code == 0
-    assert "Graded now: 4 of 6 submissions" in output
+    reasons = r"misnamed: no notebook has the name .*; truncated: one.ipynb: .* hand it in again"
+    last = output.splitlines()[-1]
+    assert re.search(rf"Graded now: 2 of 6 submissions; not graded: 2 \({reasons}\)$", last)
     assert sorted(line.split()[4] for line in output.splitlines() if "Skipping" in line) == [
         "lacks_a_test:",
         "text_file:",
@@ -506,7 +509,7 @@ def test_manual_grades_survive_and_grades_are_the_same(course):
     for run in range(3):
         code, output = autograde(course, "--force")
         assert code == 0
-        assert "Graded now: 5 of 5" in output
+        assert "Graded now: 2 of 5 submissions; not graded: 3 (misnamed: " in output
         table = course.folder / f"grades{run}.csv"
         exporter = "--exporter=autograder.report.QuestionsExportPlugin"
         assert nbgrader(course, "export", exporter, f"--to={table}")[0] == 0
@@ -531,7 +534,7 @@ def test_links_to_other_files_are_left_out(course):
     (folder / "data.csv").write_text("1,2")
     code, output = autograde(course, "--student=text_file")
     assert code == 0, output
-    assert output.count("Left out, because it is no regular file") == 3
+    assert output.count("Left out, because it is no regular file") == 4
     autograded = course.folder / "autograded/text_file/tiny"
     assert sorted(path.name for path in autograded.iterdir()) == ["data.csv", "one.ipynb"]
 

@@ -1,0 +1,207 @@
+"""Desks lose their process, never more: time, memory, crashes, and answers that are none.
+
+The processes here are small programs that behave badly in place of `autograder.grading`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import psutil
+import pytest
+
+from autograder import parcel, supervise
+
+PROGRAM = """
+import json, os, pickle, signal, socket, subprocess, sys, threading, time
+threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(1)), daemon=True).start()
+line = socket.socket(fileno=int(sys.argv[1]))
+requests = line.makefile("rb")
+pickle.load(requests)
+good = {{"notebooks": {{"one.ipynb": "{{}}"}}, "seconds": {{"tests": 0.5}}, "log": [[30, "hm"]],
+        "took": 1.0, "where": "", "memory": 0}}
+def send(found):
+    line.sendall(json.dumps(found).encode() + b"\\n")
+while True:
+    submission, cores = pickle.load(requests)
+    if submission.student == "good":
+        send(good)
+        continue
+    {misdeed}
+"""
+
+
+@pytest.fixture
+def make_desk(monkeypatch):
+    """Makes desks with a process that does `misdeed` to everybody but the student `good`."""
+    made = []
+
+    def make(misdeed, memory=2**40):
+        program = PROGRAM.format(misdeed=misdeed)
+        monkeypatch.setattr(supervise, "COMMAND", [sys.executable, "-c", program])
+        made.append(supervise.Desk(b"N.", [], memory, 2**31))  # the assignment None, pickled
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.close()
+        assert desk.process is None
+        assert not os.path.exists(desk.room)
+
+
+def paper(student="bad", seconds=30.0, size=2):
+    notebooks = {"one.ipynb": b"{}".ljust(size)}
+    return parcel.Submission(student, notebooks, {}, seconds=seconds)
+
+
+HUGE = "line.sendall(b'x' * 2**24)"
+MISDEEDS = {
+    "time.sleep(60)": "it took longer than 1 s",
+    "line.sendall(b'{'); time.sleep(60)": "it took longer than 1 s",
+    "threading.Event().wait()": "it took longer than 1 s",
+    "os._exit(3)": r"the process that graded it ended \(exit status 3\)",
+    "os.kill(os.getpid(), signal.SIGSEGV)": r"ended \(SIGSEGV\)",
+    "line.close(); requests.close(); time.sleep(60)": "the process that graded it ended",
+    f"os._exit({supervise.OUT_OF_MEMORY})": r"needed more than 2\.0 GiB of memory for itself",
+    f"while True: {HUGE}": "what came back has more than 134217728 bytes",
+    "line.sendall(b'\\n')": "what came back is no graded submission",
+    "line.sendall(pickle.dumps(good) + b'\\n')": "what came back is no graded submission",
+    "send([])": "no graded submission",
+    "send(None)": "no graded submission",
+    "send(good | {'notebooks': {}})": "not the notebooks that were sent",
+    "send(good | {'notebooks': {'one.ipynb': '{}', '../x': ''}})": "not the notebooks that were",
+    "send(good | {'notebooks': {'one.ipynb': 5}})": "no graded submission",
+    "send(good | {'notebooks': {'one.ipynb': '\\ud800'}})": "no graded submission",
+    "send(good | {'took': float('nan')})": "a number was expected",
+    "send(good | {'took': -1})": "a number was expected",
+    "send(good | {'took': '1'})": "a number was expected",
+    "send(good | {'memory': True})": "a number was expected",
+    "send(good | {'seconds': {'tests': 10**400}})": "a number was expected",
+    "send(good | {'log': [[30, 'x']] * 2000})": "too many entries",
+    "send(good | {'log': [[30]]})": "no graded submission",
+    "send(good | {'where': None})": "a text was expected",
+    "line.sendall(b'[' * 10**6 + b'\\n')": "no graded submission",
+    "line.sendall(b'9' * 10**6 + b'\\n')": "no graded submission",
+    "send({'reason': 'because', 'trace': 'of this', 'where': ''})": "^because$",
+}
+
+
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+def test_a_bad_answer_costs_one_submission(make_desk, misdeed):
+    desk = make_desk(misdeed)
+    with pytest.raises(parcel.NotGradedError, match=MISDEEDS[misdeed]):
+        desk.grade(paper(seconds=1.0 if "longer than 1 s" in MISDEEDS[misdeed] else 30.0))
+    answer = desk.grade(paper("good"))
+    assert answer.notebooks == {"one.ipynb": b"{}"}
+    assert (answer.log, answer.seconds) == ([(30, "hm")], {"tests": 0.5})
+
+
+def test_what_a_process_says_is_harmless_text(make_desk):
+    desk = make_desk(
+        "send({'reason': 'a\\x1b[2J\\n' + 'b' * 9999, 'trace': 'c\\x07\\nd', 'where': ''})"
+    )
+    with pytest.raises(parcel.NotGradedError) as caught:
+        desk.grade(paper())
+    assert caught.value.reason.startswith("a�[2J�bbb")
+    assert len(caught.value.reason) == parcel.LONGEST
+    assert caught.value.trace == "c�\nd"
+
+
+def test_memory_of_children_counts_and_they_end_with_the_process(make_desk):
+    child = "import time; x = b'x' * 2**28; time.sleep(60)"
+    start = f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True).wait()"
+    desk = make_desk(start, memory=2**27)
+    seen = set()
+    look = desk._look
+    desk._look = lambda: seen.update(supervise.family_of(desk.process.pid)) or look()
+    with pytest.raises(parcel.NotGradedError, match=r"it used more than 0\.1 GiB of memory in all"):
+        desk.grade(paper())
+    gone, alive = psutil.wait_procs(seen, timeout=5)
+    assert (len(gone) >= 2, alive) == (True, [])
+
+
+def test_a_process_that_never_listens_cannot_hold_the_grader_up(make_desk):
+    desk = make_desk("pass")
+    desk.package = b"N."
+    supervise.COMMAND[:] = [sys.executable, "-c", "import time; time.sleep(60)"]
+    began = time.monotonic()
+    with pytest.raises(parcel.NotGradedError, match="it took longer than 1 s"):
+        desk.grade(paper(seconds=1.0, size=2**24))  # far more than the line takes at once
+    assert time.monotonic() - began < 10
+
+
+def test_closing_ends_what_is_being_graded(make_desk):
+    desk = make_desk("time.sleep(60)")
+    caught = []
+
+    def grade():
+        try:
+            desk.grade(paper())
+        except supervise.ClosedError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=grade)
+    thread.start()
+    while desk.process is None:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    child = psutil.Process(desk.process.pid)
+    desk.close()
+    thread.join(10)
+    assert len(caught) == 1
+    assert not child.is_running()
+    with pytest.raises(supervise.ClosedError):
+        desk.grade(paper())
+
+
+def test_bound_on_memory_is_hard_and_lifted_for_kernels():
+    program = """
+import subprocess, sys
+from autograder import sandbox, supervise
+supervise.bound_memory(2**28)
+take = [sys.executable, "-c", "x = bytearray(2**30)"]
+print(subprocess.run(take, stderr=subprocess.DEVNULL).returncode)
+print(subprocess.run(take, preexec_fn=sandbox._lift_bound).returncode)
+try:
+    bytearray(2**30)
+except MemoryError:
+    print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "0", "refused"], done.stderr
+
+
+def test_a_line_holds_everything(tmp_path):
+    graded = parcel.Graded({"ü.ipynb": b'{"a": "\\ud83d"}\n'}, {"tests": 1.5}, [(30, "é")])
+    line = parcel.to_line(graded)
+    assert (line.count(b"\n"), json.loads(line)["took"]) == (1, 0.0)
+    assert parcel.from_line(line, ["ü.ipynb"]) == graded
+    with pytest.raises(parcel.NotGradedError, match="why"):
+        parcel.from_line(parcel.to_line(parcel.NotGradedError("why", "trace", "here")), [])
+
+
+def test_a_desk_leaves_nothing_when_its_owner_is_killed(tmp_path):
+    program = """
+import os, signal, sys, time
+from autograder import supervise
+supervise.COMMAND[:] = [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"]
+desk = supervise.Desk(b"N.", [], 2**40, 2**31)
+desk.start()
+print(desk.process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    where = {**os.environ, "TMPDIR": tempfile.mkdtemp(dir=tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=where
+    )
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
