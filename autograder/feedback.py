@@ -26,12 +26,10 @@ from traitlets import Bool, List, default
 
 from autograder.rendering import (
     PAGE_SECONDS,
-    SIZE,
-    Clock,
+    Budget,
     TooLong,
     code,
     colored,
-    is_image,
     markdown,
     math,
     output_html,
@@ -114,8 +112,7 @@ def _words(record: dict) -> str:
 # -- What a page shows -----------------------------------------------------------------------------
 
 CELLS = 1000  # of a student's own; official cells are always shown
-OUTPUTS = 200  # of one cell
-PAGE_BYTES = 20_000_000
+OUTPUTS = 1000  # of one cell, or lines of a traceback
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a page shows no more than its first state
 # Markdown and LaTeX are recorded as they are only where no viewer could make them active.
 _ACTIVE_MARKDOWN = re.compile(r"<[a-z/!?]|&[#a-z]|script\s*\\?:|data\s*\\?:", re.I)
@@ -124,35 +121,29 @@ _ACTIVE_LATEX = re.compile(
 )
 
 
-class Room:
-    """How much a page can still hold."""
-
-    def __init__(self) -> None:
-        self.left = PAGE_BYTES
-
-    def take(self, text: Any) -> str:
-        """A text of a notebook as far as it is shown."""
-        text = text if isinstance(text, str) else str(text)
-        if len(text) > min(2 * SIZE, self.left):
-            shown = min(SIZE, self.left)
-            text = f"{text[:shown]}\n[{len(text) - shown:,} more characters are left out.]"
-        self.left = max(0, self.left - len(text))
-        return text
+def clean_outputs(outputs: Any, budget: Budget) -> list[NotebookNode]:
+    """Outputs without anything active, in the same order: records count them."""
+    outputs = list(outputs or [])
+    clean = [clean_output(output, budget) for output in outputs[:OUTPUTS]]
+    if len(outputs) > OUTPUTS:
+        note = f"[{len(outputs) - OUTPUTS:,} more outputs are left out.]\n"
+        clean.append(new_output("stream", text=note))
+    return clean
 
 
-def clean_output(output: NotebookNode, clock: Clock, room: Room) -> NotebookNode:
+def clean_output(output: NotebookNode, budget: Budget) -> NotebookNode:
     """An output without anything active: text, a table, a picture; always exactly one output."""
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
-        return new_output("stream", name=name, text=room.take(output.get("text", "")))
+        return new_output("stream", name=name, text=budget.text(output.get("text", "")))
     if kind == "error":
-        lines = [room.take(line) for line in list(output.get("traceback") or [])[:OUTPUTS]]
-        ename, evalue = room.take(output.get("ename")), room.take(output.get("evalue"))
+        lines = [budget.text(line) for line in list(output.get("traceback") or [])[:OUTPUTS]]
+        ename, evalue = budget.text(output.get("ename")), budget.text(output.get("evalue"))
         return new_output("error", ename=ename, evalue=evalue, traceback=lines)
     if kind not in ("execute_result", "display_data"):
         return new_output("stream", text="")
-    data, text = _clean_data(output.get("data") or {}, clock, room)
+    data, text = _clean_data(output.get("data") or {}, budget)
     metadata = _sizes(output.get("metadata"), data)
     if text is not None:
         data["text/plain"] = text
@@ -160,11 +151,11 @@ def clean_output(output: NotebookNode, clock: Clock, room: Room) -> NotebookNode
     return new_output(kind, data, metadata=metadata, **count)
 
 
-def _clean_data(data: dict, clock: Clock, room: Room) -> tuple[dict, str | None]:
+def _clean_data(data: dict, budget: Budget) -> tuple[dict, str | None]:
     """The best harmless representation, and the text that stands for it elsewhere."""
     if WIDGET in data:
         return {}, None
-    text = room.take(data["text/plain"]) if isinstance(data.get("text/plain"), str) else None
+    text = budget.text(data["text/plain"]) if isinstance(data.get("text/plain"), str) else None
     for kind in ("text/html", "text/markdown", "text/latex", "image/png", "image/jpeg"):
         value = data.get(kind)
         if not isinstance(value, str):
@@ -172,17 +163,16 @@ def _clean_data(data: dict, clock: Clock, room: Room) -> tuple[dict, str | None]
         if kind == "text/html":
             if "<style" in value and "<table" not in value and text:
                 continue  # nothing without its style: a diagram of scikit-learn
-            page = clock.render(value, output_html, lambda _: "")
+            page = budget.render(value, output_html, lambda _: "")
             if page.strip():
-                return {kind: room.take(page)}, text
+                return {kind: page}, text
         elif kind.startswith("image/"):
-            if len(value) <= room.left and is_image(value):
-                room.left -= len(value)
+            if budget.picture(value):
                 return {kind: value}, text
         elif (_ACTIVE_LATEX if kind == "text/latex" else _ACTIVE_MARKDOWN).search(value):
-            return {}, room.take(value)
+            return {}, budget.text(value)
         else:
-            return {kind: room.take(value)}, text
+            return {kind: budget.text(value)}, text
     left_out = sorted(str(kind)[:60] for kind in data if kind != "text/plain")
     return {}, text or f"[left out: {', '.join(left_out)[:200]}]"
 
@@ -212,29 +202,28 @@ class CleanOutputs(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
-        clock = Clock()
+        budget = Budget()
         for cell in nb.cells:
             if cell.cell_type == "code":
-                cell.outputs = [clean_output(o, clock, Room()) for o in cell.get("outputs", [])]
+                cell.outputs = clean_outputs(cell.get("outputs"), budget)
         nb.metadata.pop("widgets", None)
         return nb, resources
 
 
-def shown(nb: NotebookNode, clock: Clock) -> NotebookNode:
+def shown(nb: NotebookNode, budget: Budget) -> NotebookNode:
     """A notebook with what a page shows of it, and nothing else."""
-    room = Room()
-    cells, own, left_out = [], 0, 0
-    for cell in nb.cells:
-        official = _official(cell)
-        own += official is None
-        if official is None and own > CELLS:
-            left_out += 1
-            continue
-        cells.append(_shown_cell(cell, official, clock, room))
-    if left_out:
-        cells.append(new_markdown_cell(f"{left_out} more cells are left out."))
+    official = {place: _official(cell) for place, cell in enumerate(nb.cells)}
+    own = [place for place, record in official.items() if record is None]
+    places = [place for place in official if official[place] is not None] + own[:CELLS]
+    cells = {p: _shown_cell(nb.cells[p], official[p], budget) for p in places}
+    if own[CELLS:]:
+        note = f"[{len(own) - CELLS:,} more cells are left out.]"
+        cells[len(nb.cells)] = new_markdown_cell(note)
     return NotebookNode(
-        cells=cells, metadata=NotebookNode(), nbformat=nb.nbformat, nbformat_minor=nb.nbformat_minor
+        cells=[cells[place] for place in sorted(cells)],
+        metadata=NotebookNode(),
+        nbformat=nb.nbformat,
+        nbformat_minor=nb.nbformat_minor,
     )
 
 
@@ -245,9 +234,7 @@ def _official(cell: NotebookNode) -> NotebookNode | None:
     return record if isinstance(name, str) and not re.search("[<>\"'&]", name) else None
 
 
-def _shown_cell(
-    cell: NotebookNode, official: NotebookNode | None, clock: Clock, room: Room
-) -> NotebookNode:
+def _shown_cell(cell: NotebookNode, official: NotebookNode | None, budget: Budget) -> NotebookNode:
     metadata = NotebookNode()
     if official is not None:
         metadata.nbgrader = official
@@ -256,42 +243,53 @@ def _shown_cell(
     made = NotebookNode(
         cell_type="code" if kind == "code" else "markdown",
         metadata=metadata,
-        source=room.take(cell.get("source", "")),
+        source=budget.text(cell.get("source", "")),
     )
     if kind == "code":
         made.id = re.sub(r"[^\w-]", "", str(cell.get("id", "")))
         made.execution_count = _count(cell)
-        outputs = list(cell.get("outputs") or [])
-        made.outputs = [_with_formula(clean_output(o, clock, room), clock) for o in outputs]
+        outputs = clean_outputs(cell.get("outputs"), budget)
+        made.outputs = [_with_formula(output, budget) for output in outputs]
     elif kind == "markdown":
-        made.attachments = _pictures(cell.get("attachments"), room)
+        made.attachments = _pictures(cell.get("attachments"), budget)
     else:
         metadata.raw = True
     return made
 
 
-def _with_formula(output: NotebookNode, clock: Clock) -> NotebookNode:
+def _with_formula(output: NotebookNode, budget: Budget) -> NotebookNode:
     tex = output.get("data", {}).pop("text/latex", None)
     if tex is not None:
-        output.data["text/html"] = clock.render(tex, math, preformatted)
+        output.data["text/html"] = budget.render(tex, math, preformatted)
     return output
 
 
-def _pictures(attachments: Any, room: Room) -> dict:
+def _pictures(attachments: Any, budget: Budget) -> dict:
     """Attached pictures: name -> format -> data."""
     pictures: dict = {}
     for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
         for kind in ("image/png", "image/jpeg", "image/gif"):
             data = bundle.get(kind) if isinstance(bundle, dict) else None
-            if isinstance(data, str) and len(data) <= room.left and is_image(data):
-                room.left -= len(data)
+            if budget.picture(data):
                 pictures[name] = {kind: re.sub(r"\s", "", data)}
     return pictures
 
 
 # -- The page --------------------------------------------------------------------------------------
 
-FEEDBACK_HEAD = """
+STYLE = """
+<style>
+.rendered_html, .output_subarea { overflow-x: auto; }
+.rendered_html img, .output_subarea img { max-width: 100%; border: none; }
+.output_html table { margin-bottom: 1em; }
+.output_html td, .output_html th { padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; }
+math { font-size: 1.15em; }
+.ansi-red-fg { color: #b22b31; } .ansi-green-fg { color: #007427; }
+.ansi-yellow-fg { color: #9a6700; } .ansi-blue-fg { color: #0065ca; }
+.ansi-magenta-fg { color: #a03196; } .ansi-cyan-fg { color: #258f8f; }
+.ansi-bold { font-weight: bold; }
+</style>"""
+FEEDBACK_HEAD = f"""{STYLE}
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
  img-src 'self' file: data:; base-uri 'none'; form-action 'none'" />"""
 
@@ -308,7 +306,7 @@ def formgrader_head() -> str:
     scripts += re.findall(r'onclick="([^"]*)"', text)
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts if script)
     hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-    return f"""
+    return f"""{STYLE}
 <script>var MathJax = {{Hub: {{Startup: {{signal: {{Interest: f => f("End")}}}}}}}};</script>
 <meta http-equiv="Content-Security-Policy" content="default-src 'self'; base-uri 'none';
  style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-src 'none'; object-src 'none';
@@ -324,7 +322,7 @@ class Page(HTMLExporter):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.clock = Clock()
+        self.budget = Budget()
         self.filters = {
             **self.filters,
             "float": points_or_words,
@@ -353,9 +351,9 @@ class Page(HTMLExporter):
     def _page(
         self, nb: NotebookNode, resources: dict | None, seconds: float, **options: Any
     ) -> tuple[str, dict]:
-        self.clock = Clock(seconds)
+        self.budget = Budget(seconds)
         resources = _without_markup(copy.deepcopy(resources or {}))
-        page, resources = super().from_notebook_node(shown(nb, self.clock), resources, **options)
+        page, resources = super().from_notebook_node(shown(nb, self.budget), resources, **options)
         return page.encode(errors="replace").decode(), resources  # half an emoji
 
     @pass_context
@@ -364,13 +362,13 @@ class Page(HTMLExporter):
         if cell.get("metadata", {}).get("raw"):
             return preformatted(source)
         render = functools.partial(markdown, attachments=cell.get("attachments"))
-        return self.clock.render(source, render, preformatted)
+        return self.budget.render(source, render, preformatted)
 
     def _code(self, source: str, **_: Any) -> str:
-        return self.clock.render(source, code, preformatted)
+        return self.budget.render(source, code, preformatted)
 
     def _terminal(self, text: str) -> str:
-        return self.clock.render(text, colored, without_colors)
+        return self.budget.render(text, colored, without_colors)
 
 
 def _without_markup(resources: dict) -> dict:

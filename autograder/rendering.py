@@ -31,8 +31,10 @@ from pygments.token import STANDARD_TYPES
 SIZE = 100_000  # characters of one text that are rendered, or shown as they are
 SECONDS = 2.0  # for one text
 PAGE_SECONDS = 10.0  # for all texts of a page
+PAGE_CHARACTERS = 10_000_000
 DEPTH = 100  # elements inside each other
 IMAGE_BYTES = 5_000_000
+PAGE_IMAGE_BYTES = 50_000_000
 IMAGE_PIXELS = 50_000_000
 
 
@@ -78,11 +80,29 @@ def within(seconds: float, make: Callable, *arguments: Any) -> Any:
         signal.signal(signal.SIGALRM, before)
 
 
-class Clock:
-    """The time that the texts of one page may take together."""
+class Budget:
+    """The time and the size that the texts and the pictures of one page may take together."""
 
     def __init__(self, seconds: float = PAGE_SECONDS) -> None:
         self.end = time.monotonic() + seconds
+        self.characters = PAGE_CHARACTERS
+        self.image_bytes = PAGE_IMAGE_BYTES
+
+    def text(self, text: Any) -> str:
+        """A text of a notebook as far as there is room for it."""
+        text = text if isinstance(text, str) else str(text)
+        if len(text) > min(2 * SIZE, self.characters):
+            shown = min(SIZE, self.characters)
+            text = f"{text[:shown]}\n[{len(text) - shown:,} more characters are left out.]"
+        self.characters = max(0, self.characters - len(text))
+        return text
+
+    def picture(self, data: Any) -> bool:
+        """Whether this is a picture in base64 that there is room for."""
+        if not isinstance(data, str) or len(data) > self.image_bytes or not is_image(data):
+            return False
+        self.image_bytes -= len(data)
+        return True
 
     def render(self, text: str, make: Callable[[str], str], plain: Callable[[str], str]) -> str:
         """What `make` makes of a text; if that is too much, what `plain` makes of it."""
@@ -91,7 +111,8 @@ class Clock:
             return plain(f"{text[:SIZE]}\n{left_out}")
         try:
             page = within(min(SECONDS, self.end - time.monotonic()), make, text)
-            if len(page) <= 20 * SIZE and _depth(page) <= DEPTH:
+            if len(page) <= self.characters and _depth(page) <= DEPTH:
+                self.characters -= len(page)
                 return page
             reason = "it would be too large"
         except TooLong:
@@ -167,6 +188,8 @@ def _clean(page: str, formula: str = "", strip: bool = False) -> str:
     is_harmless = functools.partial(_is_harmless, formula)
     schemes = ["http", "https", "mailto", "data"]
     page = clean(page, TAGS, is_harmless, schemes, strip=strip, css_sanitizer=_CSS)
+    # no attribute's value holds a <, so these are tags
+    page = re.sub(r'<img(?![^>]* src=")[^>]*>', "[a picture that is not shown]", page)
     return re.sub('<a (?=href="[hm])', '<a rel="noopener noreferrer" target="_blank" ', page)
 
 
