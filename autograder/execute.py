@@ -37,7 +37,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Dict, Unicode
 
-from autograder import check, sandbox, scoring, syntax, wire
+from autograder import check, sandbox, scoring, syntax, visible, wire
 from autograder.judge import ends_python
 
 MAX_KERNELS = 3
@@ -48,14 +48,6 @@ ANSWER_SECONDS = 20  # for a question that takes no time
 GRACE_SECONDS = 5  # to come back after an interrupt
 PAUSE_SECONDS = 0.3  # after each cell that is run again: what ends the kernel late shows here
 STAGES = ("kernels ready", "imports", "student cells", "tests", "shutdown")  # timed, in the log
-REPOSITORY = Path(__file__).parent.parent
-# What a student's kernel sees of this repository: no solutions, no class, no other submissions.
-VISIBLE = [
-    REPOSITORY / "data",
-    *(REPOSITORY / "autograder" / name for name in ("__init__.py", "agent.py", "check.py")),
-    *(REPOSITORY / "autograder" / name for name in ("reference.py", "student.py", "wire.py")),
-    REPOSITORY / "autograder" / "thresholds",
-]
 _RESTORE = "__import__('autograder.agent', fromlist=['agent']).restore_ipython()"
 JUDGE_IMPORTS = {"autograder", "data", "numpy", "math"}
 
@@ -78,9 +70,13 @@ class Execute(NbGraderPreprocessor):
         "", help="File with the seed of the hidden test sets; only the judge reads it."
     ).tag(config=True)
     plain_tests = Dict(
-        {"*": "in-kernel"},
+        {"*": "auto"},
         help="Where test cells without `autograder` run, per assignment: 'in-kernel' as in stock "
-        "nbgrader (the points are marked so), or 'judge': by data alone, safe against forgery.",
+        "nbgrader (the points are marked so), or 'judge': by data alone, safe against forgery. "
+        "'auto': in the judge if a trial of the assignment's own solution gets full marks there.",
+    ).tag(config=True)
+    plain_trial = Dict(
+        help="What the trial found out, per notebook (see autograder.trial, which sets it)."
     ).tag(config=True)
     gpu = Bool(False, help="Pass the GPU's device nodes into the sandbox.").tag(config=True)
 
@@ -91,7 +87,7 @@ class Execute(NbGraderPreprocessor):
             return nb, resources
         assignment = resources["nbgrader"]["assignment"]
         fields = {**self.limits.get("*", {}), **self.limits.get(assignment, {})}
-        plain = self.plain_tests.get(assignment, self.plain_tests.get("*", "in-kernel"))
+        plain = self.plain_tests.get(assignment, self.plain_tests.get("*", "auto"))
         run = NotebookRun(self, nb, resources, sandbox.Limits(**fields), plain)
         try:
             run.execute()
@@ -124,6 +120,8 @@ class NotebookRun:
         self.cores = resources.get("autograder", {}).get("cores", [])
         self.imports, self.plain = imports_for_judge(nb)
         self.in_judge = not self.plain or plain_tests == "judge"
+        self.trial = settings.plain_trial.get(resources["nbgrader"]["notebook"], {})
+        self.used: dict[int, set[str]] = {}  # what plain tests did with a student's objects
         self.kernels = 0
         self.results: dict[int, list[scoring.Result]] = {}  # of test cells, part by part
         self.pending: dict[int, str] = {}  # test cells whose hidden part is still to run
@@ -227,7 +225,10 @@ class NotebookRun:
     ) -> scoring.Result:
         """Run a test's source in the judge; what the judge then has on record."""
         token, seconds = secrets.token_hex(8), self._patience()
-        code = f"_judge.run({token!r}, {source!r}, {seconds}, {self.plain}, {place})"
+        uses = self.trial.get("uses")
+        if isinstance(uses, dict):
+            uses = uses.get(cell.metadata.nbgrader["grade_id"], [])
+        code = f"_judge.run({token!r}, {source!r}, {seconds}, {self.plain}, {place}, {uses!r})"
         part = NotebookNode(source=code, outputs=[])
         try:
             with self._judge_at_work():
@@ -237,6 +238,7 @@ class NotebookRun:
         finally:
             cell.outputs = cell.outputs + part.outputs
         result = scoring.result_of(record)
+        self.used.setdefault(index, set()).update(record["used"])
         if result.error and not any(o.output_type == "error" for o in cell.outputs):
             cell.outputs.append(error_output(result.error, "TestFailed"))
         if record["no_answer"]:
@@ -320,6 +322,8 @@ class NotebookRun:
         else:
             points, note = scoring.points_of(results, float(cell.metadata.nbgrader["points"]))
         scoring.record(cell, points, note, where)
+        if self.used.get(index):
+            cell.metadata["autograder"]["used"] = sorted(self.used[index])
         if index in self.hidden:
             cell.metadata["autograder"]["hidden"] = self.hidden[index]
         if not self.settings.sandbox:
@@ -334,7 +338,7 @@ class NotebookRun:
             self.folder,
             self.limits,
             files=self._files(),
-            readonly=VISIBLE,
+            readonly=visible.paths(self.nb, tests=not self.in_judge),
             environment={"COURSE_TIER": os.environ.get("COURSE_TIER", "cpu")},
             gpu=self.settings.gpu,
             cores=self.cores,
@@ -361,6 +365,8 @@ class NotebookRun:
         self.judge.quietly(f"from autograder import judge as _judge\n{self.imports}")
         process = self.student.km.provisioner.pid
         self.judge.quietly(f"_judge.connect({self.student.km.connection_file!r}, {process})")
+        if self.plain and self.trial.get("prelude"):
+            self.judge.quietly(f"_judge.run_plain({self.trial['prelude']!r}, globals())")
         self.introduced = True
 
     def _judge_environment(self) -> dict[str, str]:

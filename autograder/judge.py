@@ -60,16 +60,22 @@ _kept: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
 
 
 def run(
-    token: str, source: str, seconds: float, is_plain: bool = False, place: int | None = None
+    token: str,
+    source: str,
+    seconds: float,
+    is_plain: bool = False,
+    place: int | None = None,
+    uses: list[str] | str | None = None,
 ) -> None:
     """Run the source of a test and keep, under `token`, a record of how it ended.
 
     All its requests together may take `seconds`. `place`: this is the hidden part of the cell at
-    that place, run in the state that `keep` found there.
+    that place, run in the state that `keep` found there. `uses`: see `plain.permit`.
     """
     hidden = None if place is None else check.Hidden(syntax.part_titles(source))
     _records[token] = record = {"ended": False, "error": "", "value": None, "earned": False}
     _start_clock(seconds)
+    plain.permit(uses)
     try:
         if hidden is not None:
             check.hide(hidden)
@@ -86,6 +92,7 @@ def run(
     finally:
         check.hide(None)
         record |= {"no_answer": _unanswered, "parts": hidden.lines if hidden else []}
+        record["used"] = sorted(plain.used) if is_plain else []
 
 
 def record(token: str) -> str:
