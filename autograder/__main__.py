@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from autograder import attacks, calibrate, grade, mutants, sample_class
+from autograder import attacks, calibrate, grade, mutants, sample_class, trial
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,10 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--limit", type=int, default=mutants.LIMIT, help="for each notebook")
     command = commands.add_parser("grade", help="grade what a class has handed in, on many workers")
     grade.add_options(command)
+    trial.add_options(commands.add_parser("trial", help="can plain tests run in the judge?"))
     options, further = parser.parse_known_args(arguments)
     if options.command == "grade":
         return grade.run(options, further)
-    if further:
+    if further and options.command != "trial":
         parser.error(f"unknown arguments: {' '.join(further)}")
     try:
         if options.command == "release":
@@ -41,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             return sample_class.grade(options.assignment, students=options.student)
         if options.command == "mutants":
             return mutants.run(options.assignment, options.limit)
+        if options.command == "trial":
+            return trial.run(options, further)
         if options.command == "attacks":
             return attacks.run()
         return calibrate.run(options.assignment, options.corpus)

@@ -2,7 +2,8 @@
 
 Its documentation says what the two sample students get for ps1 before anything is graded by hand:
 bitdiddle 1.5 and hacker 3.0 of 13 points, four of which belong to a task. Its tests are plain
-asserts, so they run in the student's kernel, and one of them (`del squares`) could run nowhere else.
+asserts. They run in the student's kernel or, because its own solution gets full marks there, in the
+judge, and the scores are the same.
 """
 
 from __future__ import annotations
@@ -38,8 +39,14 @@ def copy_notebooks(source: Path, target: Path) -> None:
         nbformat.write(notebook, target / path.name)
 
 
+@pytest.fixture(scope="module", params=["in-kernel", "judge"])
+def place(request):
+    """Where the tests run: as in stock nbgrader, or where a trial by itself leads to."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(tmp_path_factory, place):
     folder = tmp_path_factory.mktemp("sample")
     copy_notebooks(GUIDE / "source" / "ps1", folder / "source" / "ps1")
     for student in ("bitdiddle", "hacker"):
@@ -47,7 +54,8 @@ def course(tmp_path_factory):
         copy_notebooks(submitted, folder / "submitted" / student / "ps1")
     course = Course(folder)
     course.nbgrader("generate_assignment", "ps1")
-    course.nbgrader("autograde", "ps1")
+    said = ["--Execute.plain_tests={'ps1': 'in-kernel'}"] if place == "in-kernel" else []
+    course.log = course.nbgrader("autograde", "ps1", *said)
     return course
 
 
@@ -67,9 +75,15 @@ def test_documented_scores(rows, student, points):
     assert rows[student].status == report.BY_HAND
 
 
+def test_a_trial_by_itself_lets_the_judge_run_the_tests(course, place):
+    switched = "all 4 plain tests run by data: the judge runs them from now on" in course.log
+    assert switched == (place == "judge")
+
+
 @pytest.mark.parametrize("student", ["bitdiddle", "hacker"])
-def test_points_are_marked_in_kernel(rows, student):
-    assert "problem1.ipynb: in-kernel" in "; ".join(rows[student].notes)
+def test_points_are_marked_in_kernel(rows, student, place):
+    marked = "problem1.ipynb: in-kernel" in "; ".join(rows[student].notes)
+    assert marked == (place == "in-kernel")
 
 
 def test_only_the_edited_tests_raise_an_alert(rows):
