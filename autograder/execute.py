@@ -38,7 +38,7 @@ from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Dict, Unicode
 
 from autograder import check, sandbox, scoring, syntax, visible, wire
-from autograder.judge import ends_python
+from autograder.judge import ENDED_PYTHON, ends_python
 
 MAX_KERNELS = 3
 MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
@@ -228,7 +228,8 @@ class NotebookRun:
         uses = self.trial.get("uses")
         if isinstance(uses, dict):
             uses = uses.get(cell.metadata.nbgrader["grade_id"], [])
-        code = f"_judge.run({token!r}, {source!r}, {seconds}, {self.plain}, {place}, {uses!r})"
+        titles = set() if place is None else syntax.part_titles(cell.source)
+        code = f"_judge.run({token!r}, {source!r}, {seconds}, {self.plain}, {place}, {uses!r}, {titles!r})"
         part = NotebookNode(source=code, outputs=[])
         try:
             with self._judge_at_work():
@@ -242,7 +243,7 @@ class NotebookRun:
         if result.error and not any(o.output_type == "error" for o in cell.outputs):
             cell.outputs.append(error_output(result.error, "TestFailed"))
         if record["no_answer"]:
-            self._expect_answer()
+            self._expect_answer(record["no_answer"])
         return result
 
     def _keep(self, index: int) -> None:
@@ -250,10 +251,12 @@ class NotebookRun:
             self._introduce()
             unanswered = self.judge.ask(f"_judge.keep({index}, {self._patience()})")
         if unanswered:
-            self._expect_answer()
+            self._expect_answer(unanswered)
 
-    def _expect_answer(self) -> None:
+    def _expect_answer(self, unanswered: str) -> None:
         time.sleep(PAUSE_SECONDS)  # a kernel on its way out may still answer
+        if ENDED_PYTHON in unanswered:
+            raise KernelLostError(unanswered)
         self.student.expect_answer()
 
     @contextmanager
@@ -519,7 +522,7 @@ class Client:
             self.expect_answer()
             return reason
         if ends_python(self.reply):
-            raise KernelLostError("the cell ended Python (exit, quit or the like)")
+            raise KernelLostError(f"the cell {ENDED_PYTHON}")
         problem = ""
         if self.reply.get("status") != "ok":
             name = wire.clean(str(self.reply.get("ename", "")), 100)

@@ -14,6 +14,7 @@ import json
 import numbers
 import re
 import time
+from collections.abc import Collection
 from queue import Empty
 from typing import Any
 
@@ -22,7 +23,7 @@ import zmq
 from IPython import get_ipython
 from jupyter_client import BlockingKernelClient
 
-from autograder import check, plain, student, syntax, wire
+from autograder import check, plain, student, wire
 from autograder.student import StudentError
 
 # The student may have rebound any name; what comes back is checked on this side in any case.
@@ -30,6 +31,7 @@ _EXPRESSION = "__import__('autograder.agent', fromlist=['agent']).agent().handle
 
 _STRING = re.compile(r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)*\"""")
 _LOOK_SECONDS = 0.5  # how often it is looked whether a kernel that gives no answer still lives
+ENDED_PYTHON = "ended Python (exit, quit or the like)"
 _OWN_NAMES = ("_judge", "In", "Out", "get_ipython", "exit", "quit", "open")
 
 _deadline = _limit = 0.0  # see `_start_clock`
@@ -66,13 +68,15 @@ def run(
     is_plain: bool = False,
     place: int | None = None,
     uses: list[str] | str | None = None,
+    titles: Collection[str] = (),
 ) -> None:
     """Run the source of a test and keep, under `token`, a record of how it ended.
 
     All its requests together may take `seconds`. `place`: this is the hidden part of the cell at
-    that place, run in the state that `keep` found there. `uses`: see `plain.permit`.
+    that place, run in the state that `keep` found there; of its parts only `titles` may be shown.
+    `uses`: see `plain.permit`.
     """
-    hidden = None if place is None else check.Hidden(syntax.part_titles(source))
+    hidden = None if place is None else check.Hidden(set(titles))
     _records[token] = record = {"ended": False, "error": "", "value": None, "earned": False}
     _start_clock(seconds)
     plain.permit(uses)
@@ -176,7 +180,7 @@ def _ask(client: BlockingKernelClient, process: int, request: str) -> str:
             continue
         if reply["parent_header"].get("msg_id") == message_id:
             if ends_python(reply["content"]):
-                raise _no_answer(process, ": your code ended Python (exit, quit or the like)")
+                raise _no_answer(process, f": your code {ENDED_PYTHON}")
             return _text(reply["content"])
 
 

@@ -107,7 +107,7 @@ STUDENTS = {
         {"parts": 1},
     ),
     "wrong_where_it_is_hidden": (
-        {"parts-answer": "half = lambda x: x / 2 if x not in (8154, 7) else 0"},
+        {"parts-answer": "half = lambda x: x / 2 if x < 7 else 0"},
         {},
         {"parts": 1, "blocks": 0},
     ),
