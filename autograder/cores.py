@@ -31,7 +31,10 @@ class Lease:
         if not available():
             return
         folder = _folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:  # a home that is read-only: grading works as well without a core of its own
+            return
         for core in available():
             if len(self.files) < count:
                 self._try(core, folder / str(core))
@@ -39,7 +42,10 @@ class Lease:
     def _try(self, core: int, path: Path) -> None:
         import fcntl  # not on Windows
 
-        file = open(path, "w")  # noqa: SIM115  (open as long as the lease; its end unlocks)
+        try:
+            file = open(path, "w")  # noqa: SIM115  (open as long as the lease; its end unlocks)
+        except OSError:
+            return
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.files[core] = file

@@ -35,7 +35,7 @@ from test_nothing_lost import (
     states,
 )
 
-from autograder import cluster, converter, cores, journal, parcel, report
+from autograder import cluster, converter, cores, journal, parcel, report, supervise
 from autograder.__main__ import main
 
 FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.__main__"])
@@ -550,26 +550,26 @@ def desk(original):
         app.initialize([f"--CourseDirectory.source_directory={original.folder}/source"])
     app.coursedir.assignment_id = "tiny"
     assignment = converter.Autograde(coursedir=app.coursedir, parent=app).pack()
-    desk = cluster.Desk(pickle.dumps(assignment), [], memory=2**40)
+    desk = supervise.Desk(pickle.dumps(assignment), [], 2**40, assignment.process_bytes)
     yield desk
     desk.close()
     assert not os.path.exists(desk.room)
 
 
-def paper(original, code):
+def paper(original, code, seconds):
     notebook = nbformat.writes(original.answered(code)).encode()
-    return parcel.Submission("ada", {"one.ipynb": notebook}, {})
+    return parcel.Submission("ada", {"one.ipynb": notebook}, {}, seconds=seconds)
 
 
 def test_a_desk_is_replaced(original, desk, monkeypatch):
-    endless = paper(original, "while True:\n    pass")
+    endless = "while True:\n    pass"
     with pytest.raises(parcel.NotGradedError, match="it took longer than 3 s"):
-        desk.grade(endless, seconds=3)
+        desk.grade(paper(original, endless, seconds=3))
     monkeypatch.setattr(desk, "memory", 1)
     with pytest.raises(parcel.NotGradedError, match=r"it used more than 0.0 GiB of memory"):
-        desk.grade(endless, seconds=60)
+        desk.grade(paper(original, endless, seconds=60))
     monkeypatch.setattr(desk, "memory", 2**40)
-    answer = desk.grade(paper(original, GOOD), seconds=60)
+    answer = desk.grade(paper(original, GOOD, seconds=60))
     assert 2**27 < answer.memory < 2**32
     assert answer.took > sum(answer.seconds.values()) * 0.9 > 0
     child = psutil.Process(desk.process.pid)
