@@ -23,6 +23,10 @@ c.CourseDirectory.feedback_directory = str(grading / "feedback")
 c.CourseDirectory.db_url = f"sqlite:///{grading / 'gradebook.db'}"
 c.ZipCollectApp.downloaded_directory = os.path.relpath(grading / "downloaded")
 
+# Nothing in a student's own files or archives says whose they are, or when they came.
+c.ZipCollectApp.extractor_plugin = "autograder.collect.Extractor"
+c.ZipCollectApp.collector_plugin = "autograder.collect.Collector"
+
 # A download is one folder per student: downloaded/<assignment>/archive/<student>/<notebook>.ipynb
 c.FileNameCollectorPlugin.named_regexp = r".*/(?P<student_id>[^/]+)/(?P<file_id>[^/]+)"
 
