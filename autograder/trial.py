@@ -15,19 +15,20 @@ import ast
 import builtins
 import hashlib
 import json
-import logging
 import os
 import pickle
 import re
 import secrets
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import ClearSolutions
 from nbgrader.utils import is_locked, is_solution
 from sqlalchemy import make_url
@@ -211,9 +212,9 @@ class Trial:
         stock = self._grade(_told(self.assignment, IN_KERNEL, {}))
         judged = self._grade(_told(self.assignment, JUDGE, everything))
         for name, notebook in self.sources.items():
-            defined = _answers_named_as_python(notebook)
+            odd = odd_names(notebook)
             for cell in filter(is_test, notebook.cells):
-                test = self._compare(name, cell, stock, judged, defined)
+                test = self._compare(name, cell, stock, judged, odd)
                 found["tests"] += [test] if test else []
             found["notebooks"][name] = {
                 "prelude": preludes[name],
@@ -258,7 +259,7 @@ class Trial:
         return Submission(who, notebooks, {}, seconds=seconds)
 
     def _compare(
-        self, notebook: str, cell: NotebookNode, stock: dict, judged: dict, defined: set[str]
+        self, notebook: str, cell: NotebookNode, stock: dict, judged: dict, odd: dict[str, str]
     ) -> dict[str, Any] | None:
         name, source = cell.metadata.nbgrader.grade_id, cell.source
         maximum = float(cell.metadata.nbgrader.get("points", 0))
@@ -266,14 +267,14 @@ class Trial:
         if by_data.get("where") != JUDGE or in_kernel.get("where") != IN_KERNEL:
             return None  # the tests of this notebook are not plain: the judge runs them anyway
         blank = [found[BLANK, notebook, name].get("points") or 0 for found in (stock, judged)]
-        names = sorted(defined & _names_in(source))
+        names = sorted(odd.keys() & _names_in(source))
         why = ""
         if (in_kernel.get("points") or 0) < maximum:
             why = f"the solution itself fails: {in_kernel.get('note')}"
         elif (by_data.get("points") or 0) < maximum:
             why = explanation(source, by_data.get("note") or "not as expected")
         elif names:
-            why = f"{names[0]} is a name of Python's own, which it means by data: rename the answer"
+            why = f"{names[0]} {odd[names[0]]}"
         elif blank[1] > blank[0]:
             why = (
                 f"a blank notebook would get {blank[1]:g} points by data, and {blank[0]:g} without"
@@ -318,52 +319,101 @@ def _preludes(converter: Autograde) -> dict[str, str]:
 
 
 def prelude(notebook: NotebookNode) -> str:
-    """What the course's own cells say about names that tests read: imports, and locked functions.
+    """What the course's own cells say about names that tests read.
+
+    That is imports and, of locked cells, functions and written-out values that no answer uses.
 
     By data the tests mean these, whatever a student's kernel has under their names.
     """
     tests = "\n".join(cell.source for cell in notebook.cells if is_test(cell))
-    own = [
-        (node, is_locked(cell))
-        for cell in notebook.cells
-        if cell.cell_type == "code" and not is_solution(cell) and not is_test(cell)
-        for node in _statements(cell.source)
-    ]
+    own = list(_given(notebook))
     functions = {n.name: n for n, locked in own if locked and isinstance(n, ast.FunctionDef)}
     read, unread = _names_in(tests), set(functions)
     while needed := unread & read:
         unread -= needed
         for name in needed:
             read |= _names_in(ast.unparse(functions[name]))
+    answers = "\n".join(cell.source for cell in filter(is_solution, notebook.cells))
+    touched = set(re.findall(r"\w+", answers))
     found = [
         ast.Try([node], [_ignored()], [], [])
-        for node, _ in own
-        if node in functions.values() or isinstance(node, ast.Import | ast.ImportFrom)
+        for node, locked in own
+        if node in functions.values()
+        or isinstance(node, ast.Import | ast.ImportFrom)
+        or (locked and _is_literal(node) and _bound_by(node).isdisjoint(touched))
         if _named_by(node) & (read | {"*"})
     ]
     return ast.unparse(ast.fix_missing_locations(ast.Module(found, [])))
 
 
-def _named_by(node: ast.FunctionDef | ast.Import | ast.ImportFrom) -> set[str]:
-    if isinstance(node, ast.FunctionDef):
-        return {node.name}
-    return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+def _is_literal(node: ast.stmt) -> bool:
+    """Whether a statement gives a name a value that is written out."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+        return False
+    try:
+        ast.literal_eval(node.value)
+    except ValueError:
+        return False
+    return len(node.targets) == 1
+
+
+def _named_by(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return _bound_by(node)
 
 
 def _ignored() -> ast.ExceptHandler:
     return ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])
 
 
-def _answers_named_as_python(notebook: NotebookNode) -> set[str]:
-    """Functions and variables of the solution that are called as something of Python's own."""
-    names = set()
+def _given(notebook: NotebookNode) -> Iterator[tuple[ast.stmt, bool]]:
+    """The statements that are neither answer nor test, and whether students cannot change them."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not is_solution(cell) and not is_test(cell):
+            for node in _statements(cell.source):
+                yield node, is_locked(cell)
+
+
+def odd_names(notebook: NotebookNode) -> dict[str, str]:
+    """Names that must not be read in a test that is to run by data, and why."""
+    odd = {}
+    for node, locked in _given(notebook):
+        if isinstance(node, ast.FunctionDef) and not locked:
+            odd[node.name] = "is defined in a cell that students can change: lock that cell"
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            for name in _named_by(node) if not _is_installed(node) else ():
+                odd[name] = "comes from a file beside the notebook: define it in a locked cell"
     for cell in filter(is_solution, notebook.cells):
         for node in _statements(cell.source) if cell.cell_type == "code" else ():
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                names.add(node.name)
-            elif isinstance(node, ast.Assign):
-                names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - _read(node)
-    return {name for name in names if hasattr(builtins, name)}
+            for name in _bound_by(node):
+                odd.pop(name, None)  # an answer
+                if hasattr(builtins, name):
+                    odd[name] = "is a name of Python's own, which is what it means by data: rename"
+    return odd
+
+
+def _is_installed(node: ast.Import | ast.ImportFrom) -> bool:
+    """Whether a library offers this, wherever the notebook lies."""
+    if isinstance(node, ast.ImportFrom):
+        modules = ["." if node.level else node.module or "."]
+    else:
+        modules = [alias.name for alias in node.names]
+    here = {"", ".", os.getcwd()}
+    path = [folder for folder in sys.path if folder not in here]
+    roots = [module.partition(".")[0] for module in modules]
+    return all(
+        root in sys.stdlib_module_names or (root and PathFinder.find_spec(root, path))
+        for root in roots
+    )
+
+
+def _bound_by(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Assign):
+        return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - _read(node)
+    return set()
 
 
 def _read(node: ast.AST) -> set[str]:
@@ -403,20 +453,27 @@ def run(options: argparse.Namespace, further: list[str]) -> int:
     app = AutogradeApp()
     app.initialize(["--log-level=ERROR", *further])
     app.coursedir.assignment_id = options.assignment
-    logging.getLogger("autograder").setLevel(logging.ERROR)
     course = converter.Autograde(coursedir=app.coursedir, parent=app)
+    try:
+        return _try(course, options.assignment)
+    except MissingEntry:
+        reason = f"the gradebook has no assignment {options.assignment!r}: generate it first"
+    except Exception as error:
+        reason = explain(error)
+    print(f"error: {reason}", file=sys.stderr)
+    return 1
+
+
+def _try(course: Autograde, assignment: str) -> int:
     course._check()
-    if not _official(course, options.assignment).has_plain_tests:
-        print(
-            f"Nothing to try: the tests of {options.assignment} use `student` and `check`, which "
-            "the judge runs anyway."
-        )
+    if not _official(course, assignment).has_plain_tests:
+        print(f"Nothing to try: the tests of {assignment} use `student` and `check`.")
         return 0
     found = Trial(course, course.pack_untried()).run()
-    write(course, options.assignment, found)
+    write(course, assignment, found)
     print("\n".join(_lines(found)))
-    print(f"\n{options.assignment}: {found['sentence']}\n{record_path(course, options.assignment)}")
-    said = configured(course, options.assignment)
+    print(f"\n{assignment}: {found['sentence']}\n{record_path(course, assignment)}")
+    said = configured(course, assignment)
     if said not in (AUTO, found["where"]):
         print(f"The configuration says {said!r} (c.Execute.plain_tests), and is followed.")
     return 0 if found["where"] == JUDGE else 1

@@ -35,10 +35,13 @@ HELPER = """\
 from math import isclose
 def same(found, expected):
     return isclose(found, expected) and type(found) is float
+LIMITS = [1, 2.5]
+numbers = (1, 2)
+far = max(LIMITS)
 """
 TESTS = {
     "mean": 'assert np.allclose(mean([1, 2]), 1.5)\nassert mean([3]) == 3, "of one number"',
-    "same": "assert same(mean([1, 2]), 1.5)",
+    "same": "assert same(mean([1, 2]), 1.5) and mean(numbers) < max(LIMITS) == far",
     "raises": """\
 import pytest
 with pytest.raises(ValueError, match="^no numbers$"):
@@ -85,7 +88,8 @@ ANSWERS = {
     "right": SOLUTION,
     "wrong": "def mean(numbers):\n    return 1.5\nclass Money:\n    pass",
     "overrides": "class np:\n    allclose = staticmethod(lambda *_: True)\n"
-    "def same(*_): return True\ndef isclose(*_): return True\ndef mean(numbers): return 0.0",
+    "LIMITS = [9]\ndef same(*_): return True\ndef isclose(*_): return True\nfar = 9\n"
+    "def mean(numbers): return 0.0",
     "lies": "class Liar:\n    def __eq__(self, other): return True\n"
     "    def __getattr__(self, name): return Liar()\n    def __call__(self, *_): return Liar()\n"
     "    __mul__ = __sub__ = __lt__ = __float__ = __call__\n"
@@ -216,7 +220,9 @@ def test_a_prelude_has_what_tests_read_of_the_courses_own_cells():
     assert "json" not in text  # no test reads it
     assert "def same" in text
     assert "from math import isclose" in text  # read by the locked function
-    assert "mean" not in text
+    assert "LIMITS = [1, 2.5]" in text
+    for name in ("mean", "numbers", "far"):  # an answer, what an answer uses, what is computed
+        assert name not in text
     names = {}
     exec(text, names)
     assert names["same"](1.5, 1.5)
@@ -244,7 +250,7 @@ def test_an_explanation_is_one_sentence(source, sentence):
     assert "\n" not in text
 
 
-def compare(source, stock, judged, blank=(0, 0), defined=frozenset()):
+def compare(source, stock, judged, blank=(0, 0), odd=()):
     one = cell("test", "t", source, points=2)
     key = ("one", "t")
     records = [
@@ -254,7 +260,7 @@ def compare(source, stock, judged, blank=(0, 0), defined=frozenset()):
         }
         for place, (where, points) in enumerate([(trial.IN_KERNEL, stock), (trial.JUDGE, judged)])
     ]
-    return trial.Trial._compare(SimpleNamespace(), "one", one, *records, set(defined))["why"]
+    return trial.Trial._compare(SimpleNamespace(), "one", one, *records, dict(odd))["why"]
 
 
 def test_what_is_no_full_mark_is_a_reason_to_stay():
@@ -265,12 +271,25 @@ def test_what_is_no_full_mark_is_a_reason_to_stay():
     assert compare("assert f()", 2, 2, blank=(0, 2)) == (
         "a blank notebook would get 2 points by data, and 0 without"
     )
-    assert "sum is a name of Python's own" in compare("assert sum([1])", 2, 2, defined={"sum"})
+    assert compare("assert g() + f()", 2, 2, odd={"f": "is odd", "h": "too"}) == "f is odd"
 
 
-def test_answers_that_are_called_as_something_of_pythons():
-    nb = new_notebook(cells=[cell("solution", "a", "def sum(x): pass\nmax = 3\nlen(max)\nf = len")])
-    assert trial._answers_named_as_python(nb) == {"sum", "max"}
+def test_names_that_would_mean_something_else_by_data():
+    nb = new_notebook(
+        cells=[
+            new_code_cell(
+                "import utils\nfrom helpers.a import b\nfrom . import c\nimport numpy, json"
+            ),
+            new_code_cell("def given(): pass\ndef answered(): pass\nvalue = 3"),
+            cell("locked", "l", "def locked(): pass"),
+            cell("solution", "a", "def sum(x): pass\nmax = 3\nlen(max)\nf = len\nanswered = 3"),
+        ]
+    )
+    odd = trial.odd_names(nb)
+    assert odd.keys() == {"utils", "b", "c", "given", "sum", "max"}
+    assert odd["sum"] == "is a name of Python's own, which is what it means by data: rename"
+    assert odd["utils"] == "comes from a file beside the notebook: define it in a locked cell"
+    assert odd["given"] == "is defined in a cell that students can change: lock that cell"
 
 
 @pytest.mark.parametrize(
