@@ -229,8 +229,8 @@ class NotebookRun:
         if isinstance(uses, dict):
             uses = uses.get(cell.metadata.nbgrader["grade_id"], [])
         titles = set() if place is None else syntax.part_titles(cell.source)
-        code = f"_judge.run({token!r}, {source!r}, {seconds}, {self.plain}, {place}, {uses!r}, {titles!r})"
-        part = NotebookNode(source=code, outputs=[])
+        arguments = token, source, seconds, self.plain, place, uses, titles
+        part = NotebookNode(source=f"_judge.run(*{arguments!r})", outputs=[])
         try:
             with self._judge_at_work():
                 self._introduce()
