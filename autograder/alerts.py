@@ -22,7 +22,7 @@ from pathlib import Path
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, Notebook
+from nbgrader.api import Gradebook, Notebook, SourceCell
 from nbgrader.nbgraderformat import SCHEMA_VERSION
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked
@@ -72,7 +72,7 @@ TEXTS = re.compile(
 LARGE = 20_000  # characters of one constant or list
 SECONDS = 10  # for all code of a notebook
 MOST = 100  # alerts that one look at a notebook may give
-FEW = 3  # missing cells that are named one by one
+FEW = 5  # cells that are named one by one if the same is to be said of them
 RUN_TAGS = {"raises-exception", "skip-execution"}  # nbclient would heed them
 MOST_FILES, LONGEST_NAME = 10_000, 300
 STARTUP = {"sitecustomize", "usercustomize", "conftest", "nbgrader_config", "jupyter_config"}
@@ -177,31 +177,35 @@ def in_metadata(nb: NotebookNode, notebook: Notebook) -> Iterator[str]:
     """Alerts on what a student should not edit: locked cells, points, questions' names, kernel."""
     points = {cell.name: cell.max_score for cell in notebook.grade_cells}
     found = {grade_id(cell): cell for cell in nb.cells if grade_id(cell)}
-    missing = [official.name for official in notebook.source_cells if official.name not in found]
-    if len(missing) <= FEW:
-        yield from (f"{name}: the cell is missing" for name in missing)
-    else:
-        yield f"{len(missing)} cells are missing, the first of them {missing[0]}"
+    said: dict[str, list[str]] = {}
     for official in notebook.source_cells:
         cell = found.get(official.name)
-        if cell is None:
-            continue
-        metadata = cell.metadata.nbgrader
-        if official.locked and cell.source.split() != syntax.released(official.source).split():
-            yield f"{official.name}: a locked cell was edited"
-        if official.locked != is_locked(cell) or (official.name in points) != is_grade(cell):
-            yield f"{official.name}: the cell's role was edited"
-        if official.cell_type != cell.cell_type:
-            yield f"{official.name}: the cell's type was edited"
-        if metadata.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
-            yield f"{official.name}: the version of the cell's metadata was edited"
-        if official.name in points and metadata.get("points") != points[official.name]:
-            yield f"{official.name}: the points were edited"
-        for tag in sorted(RUN_TAGS.intersection(cell.metadata.get("tags", []))):
-            yield f"{official.name}: the tag {tag} would change how the cell is run"
+        for text in _edits(official, cell, points) if cell else ["the cell is missing"]:
+            said.setdefault(text, []).append(official.name)
+    for text, names in said.items():
+        if len(names) <= FEW:
+            yield from (f"{name}: {text}" for name in names)
+        else:
+            yield f"{names[0]} and {len(names) - 1} more cells: {text}"
     kernel = json.loads(notebook.kernelspec or "{}").get("name")
     if nb.metadata.get("kernelspec", {}).get("name") not in (None, kernel):
         yield "the kernel was changed"
+
+
+def _edits(official: SourceCell, cell: NotebookNode, points: dict[str, float]) -> Iterator[str]:
+    metadata = cell.metadata.nbgrader
+    if official.locked and cell.source.split() != syntax.released(official.source).split():
+        yield "a locked cell was edited"
+    if official.locked != is_locked(cell) or (official.name in points) != is_grade(cell):
+        yield "the cell's role was edited"
+    if official.cell_type != cell.cell_type:
+        yield "the cell's type was edited"
+    if metadata.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
+        yield "the version of the cell's metadata was edited"
+    if official.name in points and metadata.get("points") != points[official.name]:
+        yield "the points were edited"
+    for tag in sorted(RUN_TAGS.intersection(cell.metadata.get("tags", []))):
+        yield f"the tag {tag} would change how the cell is run"
 
 
 def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,9 +20,12 @@ from nbgrader.api import Notebook
 
 from autograder import syntax
 
-MAX_CODE = 50_000  # characters of one cell that are parsed: some code takes the square of its size
-MAX_CODE_IN_ALL = 500_000
+MAX_CODE = 40_000  # characters of one cell that are parsed: some code takes the square of its size
+MAX_CODE_IN_ALL = 200_000
 TRANSPARENT = {"capture", "prun", "time", "timeit"}  # cell magics that run what follows as it is
+DEFINES_ANYTHING = re.compile(
+    r"%run\b|%load\b|(?<![.\w])(?:exec|eval|globals|setattr)\(|\bimport[ (]+\*"
+)
 USUAL_MAGICS = {*TRANSPARENT, "autoreload", "config", "load_ext", "matplotlib"}
 DEFINED_ELSEWHERE = (
     "# The notebook was handed in without this cell; what it asks for may stand in another one."
@@ -112,14 +116,20 @@ def recover(nb: NotebookNode, official: dict[str, Official], cell_ids: dict[str,
         "by cell id": _find_by_id(nb, official, cell_ids),
         "by text": _find_by_text(nb, official),
     }
-    lost = any(ways.values()) or not _places(nb)
+    lost, named = any(ways.values()), len(_places(nb))
+    others = [cell.source for cell in nb.cells if not grade_id(cell) and cell.source.strip()]
     answers = _find_answers(nb, official, code, by_place=lost)
-    reason = _why_not_graded(nb, official, code)
-    if reason:
+    if 2 * named < len(official) and others and _unknown(nb, official, code):
+        reason = (
+            f"only {named} of the assignment's {len(official)} cells were recognized: they were "
+            "deleted, or a program dropped nbgrader's metadata; copy the answers into a fresh "
+            "copy of the assignment and hand it in again"
+        )
         record.update({"not_graded": reason, "notes": [reason], "alerts": [reason]})
-    elif lost and (answers or any(ways.values())):
+    elif lost or (answers and not named):
         ways["by what an answer defines or its place"] = answers
-        found = ", ".join(f"{way} ({len(names)} cells)" for way, names in ways.items() if names)
+        found = ", ".join(f"{way} ({_count(names)})" for way, names in ways.items() if names)
+        record["lost"] = True
         record["alerts"] = [f"nbgrader's metadata was lost and recovered {found}"]
         record.notes += record.alerts
     elif answers:
@@ -159,8 +169,9 @@ def _find_by_id(
 def _find_by_text(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
     """Find locked cells that are as they were released, but for white space."""
     unnamed = defaultdict(list)
+    longest = 1000 + 2 * max((len(cell.released) for cell in official.values()), default=0)
     for place, cell in enumerate(nb.cells):
-        if not grade_id(cell):
+        if not grade_id(cell) and len(cell.source) < longest:
             unnamed[_letters(cell.source)].append(place)
     found, last = [], -1
     places = _places(nb)
@@ -209,23 +220,15 @@ def _find_answers(
     return list(found)
 
 
-def _why_not_graded(nb: NotebookNode, official: dict[str, Official], code: Code) -> str:
-    """Why nobody but a person can tell what the answers are; empty if they are known."""
-    named = len(_places(nb))
-    others = [cell.source for cell in nb.cells if not grade_id(cell) and cell.source.strip()]
-    if not others or named == len(official):
-        return ""
-    if named and 2 * named >= len(official):
-        return ""
-    answers = [official[name] for name in _missing(nb, official) if official[name].is_answer]
-    unknown = [a.name for a in answers if not code.defined(others, a.names)]
-    if named and not unknown:
-        return ""
-    return (
-        f"only {named} of the assignment's {len(official)} cells were recognized: they were "
-        "deleted, or a program dropped nbgrader's metadata; copy the answers into a fresh copy of "
-        "the assignment and hand it in again"
-    )
+def _unknown(nb: NotebookNode, official: dict[str, Official], code: Code) -> list[str]:
+    """Answers to be graded by tests that are neither there nor defined anywhere."""
+    missing = [official[name] for name in _missing(nb, official) if official[name].is_answer]
+    return [
+        answer.name
+        for answer in missing
+        if not answer.metadata["grade"]
+        if not any(code.defines(cell.source, answer.names) for cell in nb.cells)
+    ]
 
 
 # ------------------------------------------------------------------ cells that are missing
@@ -239,11 +242,8 @@ def put_back(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
     cells may define or say the same, it comes back empty and overwrites nothing.
     """
     code = Code()
-    if any(official[name].is_answer for name in _missing(nb, official)):
-        _take_apart(nb, official, code)
+    apart = _take_apart(nb, official, code)
     missing = _missing(nb, official)
-    if not missing:
-        return []
     emptied = []
     new = {}
     for name in missing:
@@ -253,17 +253,19 @@ def put_back(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
         new[name] = NotebookNode(cell_type=official[name].cell_type, source=source, metadata={})
         _give_name(new[name], official[name])
     _insert(nb, official, new)
-    notes = [f"missing and put back: {_few(missing)}"]
-    if emptied:
-        notes.append(f"put back empty, because it may be answered elsewhere: {_few(emptied)}")
-    return notes
+    notes = {
+        "merged with another cell and taken apart": apart,
+        "missing and put back": missing,
+        "put back empty, because it may be answered elsewhere": emptied,
+    }
+    return [f"{what}: {_few(names)}" for what, names in notes.items() if names]
 
 
-def _take_apart(nb: NotebookNode, official: dict[str, Official], code: Code) -> None:
+def _take_apart(nb: NotebookNode, official: dict[str, Official], code: Code) -> list[str]:
     """Undo a merging of an answer with locked cells, whose text is known.
 
-    What a student wrote into a locked cell becomes a cell of their own beside it. Afterwards
-    answers are looked for once more.
+    Where an answer is missing, what a student wrote into a locked cell becomes a cell of their own
+    beside it. Then answers are looked for once more; the names of those that are found come back.
     """
     missing = [official[name] for name in _missing(nb, official)]
     answers = [cell for cell in missing if cell.is_answer]
@@ -273,15 +275,16 @@ def _take_apart(nb: NotebookNode, official: dict[str, Official], code: Code) -> 
         original = official.get(grade_id(cell))
         before = behind = ""
         if original is not None and original.locked:
-            before, behind = _around(cell, original, answers, code)
-        elif _is_code(cell, official):
+            if answers:
+                before, behind = _around(cell, original, answers, code)
+        elif texts and _is_code(cell, official):
             _drop_merged_texts(cell, texts, code)
         cells += _piece(_without(before, texts), cell, answers, code)
         cells.append(cell)
         cells += _piece(_without(behind, texts), cell, answers, code)
     found = len(cells) > len(nb.cells)
     nb.cells = cells
-    _find_answers(nb, official, code, by_place=found)
+    return _find_answers(nb, official, code, by_place=found)
 
 
 def _around(
@@ -332,6 +335,8 @@ def _source_to_put_back(
 ) -> str:
     if not cell.is_answer:
         return cell.source
+    by_hand = cell.metadata["grade"]
+    lost = by_hand and nb.metadata.autograder.get("lost", False)
     own = [other for other in nb.cells if not grade_id(other) and other.source.strip()]
     if cell.cell_type != "code":
         written = any(other.cell_type != "code" for other in own) or any(
@@ -340,12 +345,11 @@ def _source_to_put_back(
             if (other := official.get(grade_id(here))) and other.is_answer
             if other.cell_type != "code"
         )
-        return WRITTEN_ELSEWHERE if written else cell.source
+        return WRITTEN_ELSEWHERE if written or lost else cell.source
     theirs = [other for other in nb.cells if _is_code(other, official)]
     theirs = [other.source for other in theirs if not _is_locked(other, official)]
-    by_hand = cell.metadata["grade"] and not cell.names
-    shown_elsewhere = by_hand and any(other.cell_type == "code" for other in own)
-    elsewhere = shown_elsewhere or code.defined(theirs, cell.names)
+    shown = by_hand and not cell.names and any(other.cell_type == "code" for other in own)
+    elsewhere = lost or shown or code.defined(theirs, cell.names)
     return DEFINED_ELSEWHERE if elsewhere else cell.source
 
 
@@ -414,6 +418,10 @@ def _letters(text: str) -> str:
     return "".join(text.split())
 
 
+def _count(names: list[str]) -> str:
+    return f"{len(names)} cell" + ("s" if len(names) != 1 else "")
+
+
 def _few(names: list[str]) -> str:
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     return ", ".join(names[:12]) + more
@@ -447,17 +455,13 @@ class Code:
 
     def defined(self, sources: Iterable[str], names: set[str]) -> bool:
         """Whether one of the names may be defined, also where code cannot be understood."""
-        for source in sources:
-            tree = self.tree(source)
-            bound = bound_names(tree.body) if tree else set()
-            if not names.isdisjoint(bound):
-                return True
-            if (tree is None or "*" in bound) and self._mentions(source, bound, names):
-                return True
-        return False
+        return any(self._may_define(source, names) for source in sources) if names else False
 
-    def _mentions(self, source: str, bound: set[str], names: set[str]) -> bool:
-        return bool(names) and ("*" in bound or not names.isdisjoint(re.findall(r"\w+", source)))
+    def _may_define(self, source: str, names: set[str]) -> bool:
+        if self.defines(source, names) or DEFINES_ANYTHING.search(source):
+            return True
+        is_python = self.tree(source) is not None and not source.lstrip().startswith("%%")
+        return not is_python and any(name in source for name in names)
 
 
 def parse(source: str) -> ast.Module | None:
@@ -478,7 +482,9 @@ def parse(source: str) -> ast.Module | None:
 
 def _parse(text: str) -> ast.Module | None:
     try:
-        return ast.parse(text)
+        with warnings.catch_warnings():  # of the student's code: nobody would read them
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
         return None
 
@@ -496,7 +502,7 @@ def _without_magic(line: str) -> str:
 
 
 def bound_names(body: list[ast.stmt]) -> set[str]:
-    """All names that statements bind in the notebook; `*` stands for what cannot be known."""
+    """All names that statements bind in the notebook."""
     names = set()
     for node in _outside_functions(body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -26,7 +26,7 @@ from autograder.recovery import Official, grade_id, official_cells, put_back, re
 
 MAX_BYTES = 500 * 2**20
 LARGE_BYTES = 20 * 2**20  # also the most text, and the most of pictures, that cells may hold
-MAX_PARTS = 20_000_000  # lists, objects and values in the file: about 1 GB in memory
+MAX_PARTS = 10_000_000  # lists, objects and values in the file: about 700 MB in memory
 MAX_CELLS = 2000
 CODE, MARKDOWN, RAW = "code", "markdown", "raw"
 KINDS = {"code": CODE} | dict.fromkeys(("markdown", "heading", "html", "text"), MARKDOWN)
@@ -64,6 +64,7 @@ class MendSubmission(NbGraderPreprocessor):
         official, kernel = _assignment(resources)
         record = nb.metadata.autograder
         mended = put_back(nb, official)
+        record.pop("lost", None)
         if not record.get("not_graded"):
             record["notes"] = [*_kernel_notes(nb, kernel), *record.notes, *mended]
         nb.cells = list(_rebuilt(nb, official))
@@ -248,7 +249,7 @@ def _list(node: Any) -> list:
 def _read_cell(cell: Any, number: int) -> NotebookNode:
     """What grading needs of one cell."""
     if not isinstance(cell, dict):
-        raise FormatError(f"cell {number} is none")
+        raise FormatError(f"cell {number} is no cell")
     word = cell.get("cell_type")
     kind = KINDS.get(word, RAW) if isinstance(word, str) else RAW
     source = _text(cell.get("source", cell.get("input")), number)
@@ -278,7 +279,7 @@ def _mark(value: Any) -> Any:
 def _text(source: Any, number: int) -> str:
     lines = source if isinstance(source, list) else [source or ""]
     if not all(isinstance(line, str) for line in lines):
-        raise FormatError(f"the text of cell {number} is none")
+        raise FormatError(f"the source of cell {number} is no text")
     return _clean("".join(lines)).replace("\r\n", "\n").replace("\r", "\n")
 
 
