@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_output
+from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, List, default
@@ -123,7 +123,7 @@ _ACTIVE_LATEX = re.compile(
 
 def clean_outputs(outputs: Any, budget: Budget) -> list[NotebookNode]:
     """Outputs without anything active, in the same order: records count them."""
-    outputs = list(outputs or [])
+    outputs = _list(outputs)
     clean = [clean_output(output, budget) for output in outputs[:OUTPUTS]]
     if len(outputs) > OUTPUTS:
         note = f"[{len(outputs) - OUTPUTS:,} more outputs are left out.]\n"
@@ -138,12 +138,13 @@ def clean_output(output: NotebookNode, budget: Budget) -> NotebookNode:
         name = "stderr" if output.get("name") == "stderr" else "stdout"
         return new_output("stream", name=name, text=budget.text(output.get("text", "")))
     if kind == "error":
-        lines = [budget.text(line) for line in list(output.get("traceback") or [])[:OUTPUTS]]
+        lines = [budget.text(line) for line in _list(output.get("traceback"))[:OUTPUTS]]
         ename, evalue = budget.text(output.get("ename")), budget.text(output.get("evalue"))
         return new_output("error", ename=ename, evalue=evalue, traceback=lines)
     if kind not in ("execute_result", "display_data"):
         return new_output("stream", text="")
-    data, text = _clean_data(output.get("data") or {}, budget)
+    data = output.get("data")
+    data, text = _clean_data(data if isinstance(data, dict) else {}, budget)
     metadata = _sizes(output.get("metadata"), data)
     if text is not None:
         data["text/plain"] = text
@@ -192,6 +193,10 @@ def _sizes(metadata: Any, data: dict) -> dict:
     return {}
 
 
+def _list(value: Any) -> list:
+    return value if isinstance(value, list) else []
+
+
 def _count(node: NotebookNode) -> int | None:
     return node.get("execution_count") if type(node.get("execution_count")) is int else None
 
@@ -215,16 +220,13 @@ def shown(nb: NotebookNode, budget: Budget) -> NotebookNode:
     official = {place: _official(cell) for place, cell in enumerate(nb.cells)}
     own = [place for place, record in official.items() if record is None]
     places = [place for place in official if official[place] is not None] + own[:CELLS]
-    cells = {p: _shown_cell(nb.cells[p], official[p], budget) for p in places}
+    cells = {p: _shown_cell(p, nb.cells[p], official[p], budget) for p in places}
     if own[CELLS:]:
         note = f"[{len(own) - CELLS:,} more cells are left out.]"
         cells[len(nb.cells)] = new_markdown_cell(note)
-    return NotebookNode(
-        cells=[cells[place] for place in sorted(cells)],
-        metadata=NotebookNode(),
-        nbformat=nb.nbformat,
-        nbformat_minor=nb.nbformat_minor,
-    )
+    made = new_notebook()
+    made.cells = [cells[place] for place in sorted(cells)]
+    return made
 
 
 def _official(cell: NotebookNode) -> NotebookNode | None:
@@ -234,19 +236,21 @@ def _official(cell: NotebookNode) -> NotebookNode | None:
     return record if isinstance(name, str) and not re.search("[<>\"'&]", name) else None
 
 
-def _shown_cell(cell: NotebookNode, official: NotebookNode | None, budget: Budget) -> NotebookNode:
+def _shown_cell(
+    place: int, cell: NotebookNode, official: NotebookNode | None, budget: Budget
+) -> NotebookNode:
     metadata = NotebookNode()
     if official is not None:
         metadata.nbgrader = official
         metadata.autograder = cell.metadata.get("autograder", NotebookNode())
     kind = cell.get("cell_type")
     made = NotebookNode(
+        id=f"cell-{place}",
         cell_type="code" if kind == "code" else "markdown",
         metadata=metadata,
         source=budget.text(cell.get("source", "")),
     )
     if kind == "code":
-        made.id = re.sub(r"[^\w-]", "", str(cell.get("id", "")))
         made.execution_count = _count(cell)
         outputs = clean_outputs(cell.get("outputs"), budget)
         made.outputs = [_with_formula(output, budget) for output in outputs]

@@ -45,7 +45,9 @@ def page(*cells: NotebookNode, template: str = "formgrade") -> str:
     grades = {"notebook": "one", "score": 0, "max_score": 0, "late_penalty": 0}
     resources = {"index": 0, "total": 1, "submission_id": "x", "student": "<b>", "nbgrader": grades}
     exporter = feedback.Page(config=config)
-    return exporter.from_notebook_node(new_notebook(cells=list(cells)), resources)[0]
+    nb = new_notebook()
+    nb.cells = list(cells)
+    return exporter.from_notebook_node(nb, resources)[0]
 
 
 def recorded(data: dict | NotebookNode) -> NotebookNode:
@@ -128,8 +130,6 @@ def test_texts_are_recorded_as_they_are():
 
 
 def test_every_autograded_notebook_is_cleaned_last():
-    app = NbGrader()
-    app.load_config_file = lambda **_: None
     config = (REPOSITORY / "nbgrader_config.py").read_text()
     steps = re.search(r"autograde_preprocessors = \[(.*?)\]", config, re.S)[1].split()
     assert steps[-1] == '"autograder.feedback.CleanOutputs",'
@@ -201,8 +201,7 @@ def test_attachments_are_pictures_or_absent():
 )
 def test_formulas_become_mathml_or_stay_tex(tex, start):
     assert rendering.math(tex).startswith(start)
-    for harmful in ("href", "style", "class", "javascript:e", "<script"):
-        assert harmful not in rendering.math(tex) or start.startswith("$")
+    assert not re.search(r"\b(href|style|class)=|<script", rendering.math(tex))
 
 
 def test_all_formulas_of_the_course_become_mathml():
