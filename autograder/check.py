@@ -3,7 +3,8 @@
 Every check prints one line when it passes and raises CheckError with one sentence when it does not:
 what was expected, what was found, and, where the cause is known, what to do. Checks see data only
 (see `student`), so the same test cell runs on a laptop and in the judge. Of a hidden test that
-fails students read one fixed sentence (see `Hidden`).
+fails students read one fixed sentence (see `Hidden`). What a student chose (values, names) stands
+in a sentence cut and in printable characters (see `_cut`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import functools
 import json
 import math
 import os
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from autograder import reference as reference_networks
 from autograder import wire
 from autograder.student import Model
 
@@ -28,6 +27,8 @@ THRESHOLDS = Path(__file__).parent / "thresholds"
 RANDOM_DRAWS = 3  # of random weights, to see whether a model's answers come from its weights
 CHANCE = 0.35  # correlation with 50 labels that random weights do not reach: 5 standard deviations
 FEW = 8  # numbers that a message shows; of more than that it shows the worst
+LONG = 200  # characters of a student's value that a message shows
+AT_ONCE = 500  # reviews: bounds the memory of a forward pass in NumPy
 TOLERANCE = 1e-5  # absolute; float32 arithmetic in another order stays below it
 
 
@@ -89,15 +90,15 @@ class Hidden:
     """What students may read of a hidden part that failed: which of its parts, and no more.
 
     The student's code sees the hidden data and could say it in whatever text it raises, returns or
-    chooses to fail at; so nothing but the author's own titles, `texts`, is kept.
+    chooses to fail at; so nothing but the author's own `titles` is kept.
     """
 
-    def __init__(self, texts: set[str]) -> None:
-        self.texts, self.lines = texts, []
+    def __init__(self, titles: set[str]) -> None:
+        self.titles, self.lines = titles, []
 
     def part_failed(self, title: str, worth: str) -> None:
         """Note that a part of `Points` failed."""
-        shown = title if title in self.texts else "a hidden test"
+        shown = title if title in self.titles else "a hidden test"
         self.lines.append(f"✗ {shown} {worth}: not as expected")
 
 
@@ -112,29 +113,44 @@ def hide(hidden: Hidden | None) -> None:
 
 def equal(found: Any, expected: Any, what: str, hint: str = "") -> None:
     """`found` is exactly `expected` (numbers, strings, lists, dicts)."""
-    if type(found) is np.ndarray and found.ndim == 0:
+    if isinstance(found, np.generic) or (type(found) is np.ndarray and found.ndim == 0):
         found = found.item()
     same_kind = isinstance(found, (int, float)) == isinstance(expected, (int, float))
-    if not same_kind or isinstance(found, np.ndarray) or found != expected:
+    if not same_kind or isinstance(found, np.ndarray) or not _is(found, expected):
         _fail(what, expected, found, hint)
     _passed(what, found)
 
 
-def keys(found: Any, expected: list[str], what: str) -> None:
-    """`found` is a dict with exactly these keys."""
+def _is(found: Any, expected: Any) -> bool:
+    try:
+        return bool(found == expected)
+    except (ValueError, TypeError, RecursionError):  # arrays inside lists, for one
+        return False
+
+
+def entry(found: Any, key: str, what: str) -> Any:
+    """The value under `key` of `found`, a dict; it may have more keys than are asked for."""
     if not isinstance(found, dict):
-        _fail(what, f"a dict with the keys {expected}", type(found).__name__)
-    if set(found) != set(expected):
-        _fail(what, sorted(expected), sorted(found), part="keys")
+        _fail(what, f"a dict with the key {key!r}", type(found).__name__)
+    if key not in found:
+        raise CheckError(f"{what}: expected the key {key!r}, found {_show(sorted(found, key=str))}")
+    return found[key]
+
+
+def array(found: Any, shape: tuple[int, ...], what: str, hint: str = "") -> np.ndarray:
+    """`found` as an array of finite numbers, if it has this shape."""
+    numbers = _numbers(found, what)
+    if numbers.shape != shape:
+        _fail(what, shape, numbers.shape, hint, part="shape")
+    return numbers
 
 
 def close(
     found: Any, expected: Any, what: str, tolerance: float = TOLERANCE, hint: str = ""
 ) -> None:
     """Numbers or arrays that differ by at most `tolerance` (absolute) and have the same shape."""
-    found, expected = _numbers(found, what), np.asarray(expected, dtype=np.float64)
-    if found.shape != expected.shape:
-        _fail(what, expected.shape, found.shape, hint, part="shape")
+    expected = np.asarray(expected, dtype=np.float64)
+    found = array(found, expected.shape, what, hint)
     errors = np.abs(found - expected)
     error = float(np.max(errors, initial=0.0))
     if not error <= tolerance:
@@ -159,30 +175,26 @@ def parameter_count(model: Model, expected: int) -> None:
     _, arrays = model.weights()
     found = sum(array.size for _, array in arrays)
     if found != expected:
-        layers = ", ".join(f"{name} {count:,}" for name, count in _layers(arrays).items())
         raise CheckError(
-            f"trainable parameters: expected {expected:,}, found {found:,}; by layer: {layers}"
+            f"trainable parameters: expected {expected:,}, found {found:,}; by layer: "
+            f"{_named(_layers(arrays))}"
         )
     _passed("trainable parameters", found)
 
 
 def layer_parameters(model: Model, expected: dict[str, int]) -> None:
-    """The parameters of each layer; layers are found by their counts, their names are free."""
+    """The parameters of each layer; what arrays a layer is made of and their names are free."""
     _, arrays = model.weights()
-    found = _layers(arrays)
-    missing = Counter(expected.values()) - Counter(found.values())
-    surplus = Counter(found.values()) - Counter(expected.values())
-    for layer, count in expected.items():
-        if missing[count]:
-            have = ", ".join(f"{name} {n:,}" for name, n in found.items())
-            raise CheckError(
-                f"expected a layer ({layer}) with {count:,} parameters, found none; "
-                f"you have: {have}"
-            )
-    if surplus:
-        extra = [f"{name} {n:,}" for name, n in found.items() if surplus[n]]
-        raise CheckError(f"expected {len(expected)} layers, found more: {', '.join(extra)}")
-    _passed("layers", ", ".join(f"{layer} {count:,}" for layer, count in expected.items()))
+    if not _deal_out([array.size for _, array in arrays], list(expected.values())):
+        found = _layers(arrays)
+        for layer, count in expected.items():
+            if count not in found.values():
+                raise CheckError(
+                    f"expected a layer ({layer}) with {count:,} parameters, found none; "
+                    f"you have: {_named(found)}"
+                )
+        raise CheckError(f"expected {len(expected)} layers, found others: {_named(found)}")
+    _passed("layers", _named(expected))
 
 
 def output_shape(model: Model, tokens: tuple[int, int], expected: tuple[int, ...]) -> None:
@@ -239,14 +251,7 @@ def _compare(
     arrays: list[tuple[str, np.ndarray]],
     weights_name: str,
 ) -> None:
-    try:
-        weights = reference_networks.weights_from_arrays(reference, framework, arrays, sizes)
-    except reference_networks.WeightsError as error:
-        message = "the weights do not fit the network asked for"
-        raise CheckError(f"{message}: {error}") from None
-    expected = reference_networks.MODELS[reference].forward(weights, ids)
-    if output == "probability":
-        expected = reference_networks.sigmoid(expected)
+    expected = _in_numpy(reference, sizes, framework, arrays, ids, output)
     found = model.predict(ids)
     _expect_shape(found, expected.shape)
     what = f"{output} for {ids.shape[0]} x {ids.shape[1]} words, {weights_name}"
@@ -255,6 +260,44 @@ def _compare(
         "pooling and which step is classified"
     )
     close(found, expected, what, tolerance, hint)
+
+
+def _in_numpy(
+    reference: str,
+    sizes: dict[str, int],
+    framework: str,
+    arrays: list[tuple[str, np.ndarray]],
+    ids: np.ndarray,
+    output: str = "logits",
+) -> np.ndarray:
+    """What the network `reference` with these weights makes of `ids` (N, T): (N, 1)."""
+    # Here, because a student's kernel does not have it: it answers questions of some assignments.
+    from autograder import reference as networks
+
+    try:
+        weights = networks.weights_from_arrays(reference, framework, arrays, sizes)
+    except networks.WeightsError as error:
+        raise CheckError(f"the weights do not fit the network asked for: {error}") from None
+    forward = networks.MODELS[reference].forward
+    starts = range(0, max(1, len(ids)), AT_ONCE)
+    logits = np.concatenate([forward(weights, ids[k : k + AT_ONCE]) for k in starts])
+    return networks.sigmoid(logits) if output == "probability" else logits
+
+
+def known(
+    model: Model, reference: str, sizes: dict[str, int], output: str = "logits"
+) -> dict[str, Any]:
+    """`reference` and `sizes` for `cross_entropy`, if that is what `model` computes; else nothing.
+
+    So a training loop can be judged beside a network that is another one than was asked for.
+    """
+    ids = np.random.default_rng(0).integers(0, sizes["vocab_size"], size=(5, 21))
+    try:
+        expected = _in_numpy(reference, sizes, *model.weights(), ids, output)
+        close(model.predict(ids), expected, "outputs before training")
+    except CheckError:
+        return {}
+    return {"reference": reference, "sizes": sizes}
 
 
 def _random_like(arrays: list[tuple[str, np.ndarray]], rng: Any) -> list[np.ndarray]:
@@ -278,12 +321,20 @@ def _with_random_weights(model: Model, tokens: np.ndarray, draws: int = 1) -> li
 
 
 def cross_entropy(
-    model: Model, tokens: np.ndarray, labels: np.ndarray, output: str = "logits"
+    model: Model,
+    tokens: np.ndarray,
+    labels: np.ndarray,
+    output: str = "logits",
+    reference: str = "",
+    sizes: dict[str, int] | None = None,
 ) -> float:
-    """The mean binary cross-entropy of `model` (nats per review), computed here in float64."""
-    _expect_learning(model, tokens, labels, output)
-    margin = _margins(model, tokens, output) * (2 * np.asarray(labels, dtype=np.float64) - 1)
-    return float(np.mean(np.logaddexp(0.0, -margin)))
+    """The mean binary cross-entropy of `model` (nats per review), computed here in float64.
+
+    For `reference` and `sizes` see `accuracy`.
+    """
+    margins = _margins(model, tokens, labels, output, reference, sizes)
+    margins *= 2 * np.asarray(labels, dtype=np.float64) - 1
+    return float(np.mean(np.logaddexp(0.0, -margins)))
 
 
 def one_step(before: list, after: list, learning_rate: float) -> None:
@@ -325,17 +376,33 @@ def falls(before: float, after: float, what: str, by: float) -> None:
 
 
 def accuracy(
-    model: Model, tokens: np.ndarray, labels: np.ndarray, at_least: float, output: str = "logits"
+    model: Model,
+    tokens: np.ndarray,
+    labels: np.ndarray,
+    at_least: float,
+    output: str = "logits",
+    reference: str = "",
+    sizes: dict[str, int] | None = None,
 ) -> None:
-    """The share of reviews classified rightly is at least `at_least` (see `threshold`)."""
-    _expect_learning(model, tokens, labels, output)
-    found = float(np.mean((_margins(model, tokens, output) > 0) == (np.asarray(labels) > 0.5)))
+    """The share of reviews classified rightly is at least `at_least` (see `threshold`).
+
+    Where the network is known, `reference` and `sizes` (see `same_function`), its outputs are
+    computed here from the model's weights, and the model is not asked: what it says could come
+    from elsewhere.
+    """
+    margins = _margins(model, tokens, labels, output, reference, sizes)
+    found = float(np.mean((margins > 0) == (np.asarray(labels) > 0.5)))
     if not found >= at_least:
-        message = (
-            f"expected an accuracy of at least {at_least:.2f} on {len(tokens):,} reviews the model "
-            f"has not seen, found {found:.3f}; look at the training curve first"
+        hint = (
+            "the network asked for was computed with your weights, so it must be the one you "
+            "trained; then look at the training curve"
+            if reference
+            else "look at the training curve first"
         )
-        raise CheckError(message)
+        raise CheckError(
+            f"expected an accuracy of at least {at_least:.2f} on {len(tokens):,} reviews the model "
+            f"has not seen, found {found:.3f}; {hint}"
+        )
     print(f"✓ accuracy {found:.3f} on {len(tokens):,} unseen reviews, {at_least:.2f} required")
 
 
@@ -379,15 +446,24 @@ def _expect_learning(model: Model, tokens: np.ndarray, labels: np.ndarray, outpu
         if np.std(logits) > 0 and np.std(labels) > 0:
             found += abs(float(np.corrcoef(logits, labels)[0, 1])) / len(guesses)
     if not found <= CHANCE:
-        message = (
+        raise CheckError(
             "the model tells positive from negative reviews even with random weights; its answers "
             "must come from the weights that were trained"
         )
-        raise CheckError(message)
 
 
-def _margins(model: Model, tokens: np.ndarray, output: str) -> np.ndarray:
-    """Logits (N,) in float64 from a model that returns logits or probabilities of shape (N, 1)."""
+def _margins(
+    model: Model,
+    tokens: np.ndarray,
+    labels: np.ndarray,
+    output: str,
+    reference: str,
+    sizes: dict[str, int] | None,
+) -> np.ndarray:
+    """Logits (N,) in float64: of the known network with the model's weights, or the model's own."""
+    if reference:
+        return _in_numpy(reference, sizes, *model.weights(), np.asarray(tokens))[:, 0]
+    _expect_learning(model, tokens, labels, output)
     return _logits(model.predict(tokens), len(tokens), output)
 
 
@@ -414,6 +490,34 @@ def _layers(arrays: list[tuple[str, np.ndarray]]) -> dict[str, int]:
     return counts
 
 
+def _named(layers: dict[str, int]) -> str:
+    shown = [f"{_cut(name, 40)} {count:,}" for name, count in layers.items()][:12]
+    return ", ".join(shown) + (f" and {len(layers) - 12} more" if len(layers) > 12 else "")
+
+
+def _deal_out(sizes: list[int], totals: list[int]) -> bool:
+    """Whether arrays of these sizes make up layers with these totals.
+
+    A layer may be one module, several (an LSTM of one linear layer per gate) or bare arrays, so
+    every way to put arrays together counts; after many tries without success there is none.
+    """
+    sizes, left, tries = sorted(sizes, reverse=True), list(totals), 0
+
+    def deal(k: int) -> bool:
+        nonlocal tries
+        tries += 1
+        if k == len(sizes):
+            return not any(left)
+        for place in {total: i for i, total in enumerate(left) if total >= sizes[k]}.values():
+            left[place] -= sizes[k]
+            if tries < 20_000 and deal(k + 1):
+                return True
+            left[place] += sizes[k]
+        return False
+
+    return sum(sizes) == sum(totals) and len(sizes) < 200 and deal(0)
+
+
 def _expect_shape(outputs: np.ndarray, expected: tuple[int, ...]) -> None:
     if outputs.shape != expected:
         hint = _shape_hint(outputs.shape, expected)
@@ -432,15 +536,18 @@ def _shape_hint(found: tuple, expected: tuple) -> str:
 
 def _numbers(value: Any, what: str) -> np.ndarray:
     if value is None:
-        message = "expected numbers, found None; does the function end with a return?"
-        raise CheckError(f"{what}: {message}")
+        raise CheckError(
+            f"{what}: expected numbers, found None; does the function end with a return?"
+        )
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+        array = np.asarray(value)
+        if array.dtype.kind not in "biufO":
+            raise TypeError
+        array = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RecursionError):
         raise CheckError(f"{what}: expected numbers, found {_show(value)}") from None
     if not np.all(np.isfinite(array)):
-        message = "expected finite numbers, found NaN or infinity"
-        raise CheckError(f"{what}: {message}")
+        raise CheckError(f"{what}: expected finite numbers, found NaN or infinity")
     return array
 
 
@@ -458,16 +565,54 @@ def _then(hint: str) -> str:
 
 
 def _show(value: Any) -> str:
-    """A short text of a value: thousands separated, long arrays cut."""
-    if isinstance(value, bool) or value is None:
-        return str(value)
-    if isinstance(value, int):
+    """A short text of a value: thousands separated, what is long cut."""
+    if isinstance(value, str):
+        return _cut(value)
+    if type(value) is int and value.bit_length() < 100:
         return f"{value:,}"
     if isinstance(value, np.ndarray):
-        return np.array2string(value, precision=6, threshold=6, edgeitems=2).replace("\n", "")
+        return _cut(" ".join(np.array2string(value, precision=6, threshold=6, edgeitems=2).split()))
     if isinstance(value, Model):
-        return repr(value)
+        return _cut(repr(value))
     if isinstance(value, wire.Ref):
-        return value.kind
-    text = str(value)
-    return text if len(text) <= 200 else text[:200] + "…"
+        return _cut(value.kind)
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > LONG:
+            break
+    return _cut(text)
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    """The text of plain data in pieces, so that nobody has to write out a long value."""
+    if type(value) is int and value.bit_length() >= 100:  # Python refuses to write very long ones
+        yield f"a number of {value.bit_length():,} bits"
+    elif type(value) in (list, tuple):
+        yield "[" if type(value) is list else "("
+        for place, item in enumerate(value):
+            yield ", " if place else ""
+            yield from _pieces(item)
+        yield "]" if type(value) is list else ",)" if len(value) == 1 else ")"
+    elif type(value) is dict:
+        for place, (key, item) in enumerate(value.items()):
+            yield ", " if place else "{"
+            yield from _pieces(key)
+            yield ": "
+            yield from _pieces(item)
+        yield "}" if value else "{}"
+    elif isinstance(value, str):
+        yield repr(value[: LONG + 1])
+    elif isinstance(value, (np.ndarray, Model, wire.Ref)):
+        yield _show(value)
+    else:
+        yield repr(value)[: LONG + 1]
+
+
+def _cut(text: str, longest: int = LONG) -> str:
+    """Text that a student may have chosen, fit for a message: printable, and not long."""
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text[:longest]
+    )
+    return shown if len(text) <= longest else shown + "…"

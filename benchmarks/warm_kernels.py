@@ -28,8 +28,8 @@ from statistics import median
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
 
-from autograder import report, sandbox
-from autograder.execute import VISIBLE, Client
+from autograder import report, sandbox, visible
+from autograder.execute import Client
 
 RESULTS = Path(__file__).parent / "results" / "warm_kernels.json"
 ROUNDS = 5
@@ -52,7 +52,7 @@ FORK_SECONDS = 120  # a fork that has done nothing by then hangs
 
 def kernel(folder: Path) -> Client:
     """A sandboxed kernel as grading starts it."""
-    manager = sandbox.kernel_manager("python3", folder, readonly=VISIBLE)
+    manager = sandbox.kernel_manager("python3", folder, readonly=visible.ALWAYS)
     client = Client(manager, 2**20)
     client.wait_until_ready()
     return client

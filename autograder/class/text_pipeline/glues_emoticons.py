@@ -1,5 +1,5 @@
 # ---
-# note: emoticons go to the end of the review, in one piece, as in a tokenizer that many have copied
+# note: emoticons go to the end of the review, glued together
 # scores:
 #   pipeline: {tokenize: 3}
 # ---
