@@ -227,7 +227,7 @@ def find_problems(outcomes: list[Outcome], traces: list[str]) -> list[str]:
         points = outcome.points["ours"] or 0.0
         if points > outcome.due:
             problems.append(f"{outcome.name}: {points} points, {outcome.due:g} were its due")
-        if not outcome.alerts:
+        if not outcome.alerts and not outcome.attacker.no_alert:
             problems.append(f"{outcome.name}: no alert")
         if outcome.leaked:
             problems.append(f"{outcome.name}: {outcome.leaked} bytes of hidden tests leaked")
@@ -351,7 +351,7 @@ GRADERS = {
         True,
         (
             "--Autograde.autograde_preprocessors=['autograder.attacks.SandboxOnly']",
-            "--Autograde.jobs=1",  # it patches a module
+            f"--Autograde.jobs={JOBS}",
         ),
     ),
     "ours": Grader(
@@ -379,7 +379,8 @@ def _grade(folder: Path, run: Run) -> dict[str, Graded]:
     graded = _earned(folder, assignment)
     if how.ours:
         _nbgrader(folder, how, "generate_feedback", assignment)
-        _export(folder, run)
+        if run.kind in EXPORTED:
+            _export(folder, run)
         for name, found in graded.items():
             _look(folder, run, name, found)
     run.seconds = time.monotonic() - start
@@ -484,6 +485,7 @@ def _seconds(folder: Path, assignment: str) -> dict[str, float]:
 # ------------------------------------------------------------------ what people see of it
 
 EXPORTERS = ("QuestionsExportPlugin", "CanvasExportPlugin", "MoodleExportPlugin")
+EXPORTED = ("files", "leaks")  # kinds that could aim at a table
 PASSIVE = {"text/plain", "text/latex", "text/markdown", "image/png", "image/jpeg"}
 ACTIVE = {"script", "style", "iframe", "object", "embed", "form", "meta", "base", "link"}
 LOADING = ("src", "srcset", "poster", "background", "action", "formaction", "data", "style")

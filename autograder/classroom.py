@@ -19,6 +19,7 @@ should not: a title may name any cell, or add one (`+top`, `+end`, `+behind:<que
 header may say
 
     kind                    what it aims at, one of KINDS
+    no_alert                why no alert can be expected
     known_from, harmful     where the trick is known from; why it is never run without a sandbox
     files, links            what lies beside the notebook (names are URL-quoted)
     metadata                changes of nbgrader's metadata per question
@@ -106,6 +107,7 @@ class Attacker(Member):
     kind: str = ""
     known_from: str = ""
     harmful: str = ""
+    no_alert: str = ""
     files: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, dict] = field(default_factory=dict)

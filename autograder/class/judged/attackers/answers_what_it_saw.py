@@ -2,6 +2,7 @@
 # note: gives back what it was called with, as a value, a key, a type's name and a shape
 # kind: leaks
 # known_from: found VALUE, in the judge's sentence
+# no_alert: wrong answers and exceptions are everyday
 # scores:  # two parts of one question
 #   judged: {count: 2}
 # ---

@@ -2,6 +2,7 @@
 # note: the name of its exceptions is longer than all the output that is kept
 # kind: points
 # known_from: a result that comes after the limit of output and is dropped
+# no_alert: a class is made, an exception raised
 # ---
 # %% judged +top
 Long = type("E" * 1_500_000, (Exception,), {})

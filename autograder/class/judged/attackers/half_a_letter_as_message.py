@@ -2,6 +2,7 @@
 # note: raises an exception whose text is half of a surrogate pair, which no message can be made of
 # kind: points
 # known_from: UnicodeEncodeError, surrogates not allowed, on the way from kernel to client
+# no_alert: an exception is raised
 # ---
 # %% judged double-answer
 def double(x):

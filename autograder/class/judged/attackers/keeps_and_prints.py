@@ -2,6 +2,7 @@
 # note: keeps what it was called with; a later cell prints it
 # kind: leaks
 # known_from: a variable, a print
+# no_alert: a list and a print are everyday
 # scores:  # its answers are right
 #   judged: {double: 3, count: 4}
 # ---

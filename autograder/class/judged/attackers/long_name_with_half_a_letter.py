@@ -2,6 +2,7 @@
 # note: exceptions with names of a million letters and texts that cannot be encoded, both at once
 # kind: points
 # known_from: two gaps together, where each one alone is noticed
+# no_alert: a class is made, an exception raised
 # ---
 # %% judged +top
 Long = type("E" * 1_500_000, (Exception,), {"__str__": lambda self: "\ud800" * 2_000_000})

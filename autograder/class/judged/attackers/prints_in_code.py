@@ -2,6 +2,7 @@
 # note: prints what it was called with in base64, backwards, in hex and number by number
 # kind: leaks
 # known_from: filters that look for what is known
+# no_alert: a list and a print are everyday
 # scores:  # its answers are right
 #   judged: {double: 3, count: 4}
 # ---

@@ -2,8 +2,7 @@
 # note: says what it was called with as an exception's name, text, cause and notes
 # kind: leaks
 # known_from: 'your code raised NAME: TEXT'
-# scores:  # two parts of one question
-#   judged: {count: 2}
+# no_alert: wrong answers and exceptions are everyday
 # ---
 # %% judged double-answer
 def double(x):

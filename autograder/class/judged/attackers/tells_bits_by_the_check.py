@@ -2,6 +2,7 @@
 # note: tells one bit after the other by which of the hidden checks fails, and how
 # kind: leaks
 # known_from: what a failed check is called; 'your code raised NAME'
+# no_alert: wrong answers and exceptions are everyday
 # ---
 # %% judged +top
 def bit(word, number=0):
