@@ -37,7 +37,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer, default
 from traitlets.config import Config
 
-from autograder import cores, files, journal, sandbox, scoring, supervise
+from autograder import cores, files, journal, sandbox, scoring, supervise, trial
 from autograder.execute import Execute
 from autograder.grading import cells_of, write_files
 from autograder.journal import RefusedError, explain
@@ -64,10 +64,10 @@ def _format_path(
 ) -> str:
     """nbgrader's method of this name, which forgets that a folder's name is no pattern."""
     for folder in (self.root, nbgrader_step):
-        if re.search(r"[*?[]", folder):
+        if found := re.search(r"[*?[%]", folder):
             problem = (
-                f"{folder} holds a character of '*?[', which nbgrader takes for a pattern: rename "
-                "the folder, or set COURSE_GRADING to another."
+                f"{folder} holds {found[0]!r}, which nbgrader or its gradebook takes for a "
+                "pattern: rename the folder, or set COURSE_GRADING to another."
             )
             self.log.error(problem)
             raise NbGraderException(problem)
@@ -101,7 +101,8 @@ class Autograde(nbgrader.converters.Autograde):
     submission_seconds = Integer(
         0,
         help="How long a submission may take in all: mending it, kernels, cells, alerts. 0: a "
-        "minute, and for each notebook its notebook_seconds, cell_seconds and a minute.",
+        "minute, and for each notebook a minute, notebook_seconds one and a half times, and "
+        "cell_seconds twice.",
     ).tag(config=True)
     memory_bytes = Integer(
         0,
@@ -170,7 +171,7 @@ class Autograde(nbgrader.converters.Autograde):
         pattern = self._format_source(glob.escape(name), self.coursedir.student_id)
         exactly = self._format_source(name, self.coursedir.student_id)
         found = sorted({*glob.glob(pattern), *filter(os.path.lexists, [exactly])})
-        self.assignments = {folder: [] for folder in found}
+        self.assignments = {folder: [] for folder in found if self._holds_something(folder)}
         if not self.assignments:
             super().init_notebooks()  # says so, and what else might have been meant
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
@@ -183,6 +184,15 @@ class Autograde(nbgrader.converters.Autograde):
                 ) from None
             self._known = {f"{notebook.name}.ipynb" for notebook in assignment.notebooks}
             self._saved = {submission.student.id for submission in assignment.submissions}
+
+    def _holds_something(self, folder: str) -> bool:
+        try:
+            empty = not any(name.endswith(".ipynb") for name in os.listdir(folder))
+        except OSError:  # the reason is found and told later
+            return True
+        if empty:
+            self.log.warning("No notebooks in %s", folder)
+        return not empty
 
     def convert_notebooks(self) -> None:
         """Grade what is to be graded; what goes wrong with one submission stops no other."""
@@ -276,14 +286,20 @@ class Autograde(nbgrader.converters.Autograde):
     # ---------------------------------------------------------------- what a grader gets
 
     def pack(self, tier: str = "") -> Assignment:
-        """What is needed to grade any submission, wherever that is done."""
+        """What is needed to grade any submission, wherever that is done, and where tests run."""
+        return trial.settle(self, self.pack_untried(tier))
+
+    def pack_untried(self, tier: str = "") -> Assignment:
+        """The same with what the configuration says about the place of plain tests."""
         name, course = self.coursedir.assignment_id, self.coursedir
         source = Path(course.format_path(course.source_directory, ".", name))
         theirs = {source / excluded for excluded in self.exclude_overwriting.get(name, [])}
         execute = Execute(parent=self)
         secret = execute.secret_file
         limits = sandbox.Limits(**{**execute.limits.get("*", {}), **execute.limits.get(name, {})})
-        self._notebook_seconds = limits.notebook_seconds + limits.cell_seconds + PATIENCE
+        # Hidden parts may take half as long again (see `execute`).
+        running = limits.notebook_seconds * 3 // 2 + 2 * limits.cell_seconds
+        self._notebook_seconds = running + PATIENCE
         self._tier = tier or os.environ.get("COURSE_TIER", "cpu")
         self._released = {}
         if source.is_dir():
@@ -421,7 +437,7 @@ class Autograde(nbgrader.converters.Autograde):
         submission = gradebook.update_or_create_submission(
             self.coursedir.assignment_id, student, **times
         )
-        result.broken = []
+        result.broken = [] if notebooks else ["no notebook has the name of one of the assignment's"]
         for notebook in submission.notebooks:
             name = f"{notebook.name}.ipynb"
             if name in notebooks:
