@@ -84,8 +84,7 @@ def run(
         if hidden is not None:
             check.hide(hidden)
             _recall(place)
-        left = "" if place is None else " | _judge.plain.names"  # by the visible part
-        code = f"_judge.plain.run_plain({source!r}, globals(){left})" if is_plain else source
+        code = f"_judge.plain.run_plain({source!r}, globals())" if is_plain else source
         result = get_ipython().run_cell(code, store_history=False)
         error = result.error_before_exec or result.error_in_exec
         value = result.result
@@ -130,7 +129,8 @@ def _recall(place: int) -> None:
     for name in [n for n in shell.user_ns if n not in _OWN_NAMES and n[0] != "_"]:
         del shell.user_ns[name]
     shell.user_ns.update(names)
-    plain.names = plain_names
+    plain.names.clear()
+    plain.names.update(plain_names)
     student._ask("recall", place=place)
 
 
