@@ -95,14 +95,17 @@ def forbidden(said: str) -> str:
 
 def _run(command: list[str]) -> str | None:
     """The last line of what a command that fails says; None if it does not fail."""
-    trial = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=20,
-    )
+    try:
+        trial = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
     if trial.returncode == 0:
         return None
     return (trial.stderr.strip().splitlines() or [f"exit status {trial.returncode}"])[-1]

@@ -681,7 +681,8 @@ class SandboxProvisioner(ScratchProvisioner):
 
     def _make_socket_folders(self) -> None:
         for name in ("ipc", "zmq"):  # where the kernel makes its sockets, and where we keep them
-            remove_folder(os.fspath(self.run / name))
+            if (self.run / name).exists():
+                remove_folder(os.fspath(self.run / name))
             (self.run / name).mkdir()
         self._give_to_student(self.run / "ipc")
 

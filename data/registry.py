@@ -11,7 +11,6 @@ import hashlib
 import os
 import shutil
 import sqlite3
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -266,11 +265,21 @@ def _fill_and_rename(target: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _remove(target: Path) -> None:
-    # Renamed first: nobody sees half of it, and who has mapped its files keeps them.
-    if os.path.lexists(target):
-        aside = tempfile.mkdtemp(prefix=f".{target.name}.damaged-", dir=target.parent)
-        target.rename(Path(aside, target.name))
-        shutil.rmtree(aside, ignore_errors=True)
+    # Renamed first: nobody sees half of it, and who has mapped its files keeps them. In its place,
+    # because a folder that may not be written cannot be moved to another one.
+    if not os.path.lexists(target):
+        return
+    aside = target.with_name(f".{target.name}.damaged-{os.getpid()}")
+    target.rename(aside)
+    if aside.is_symlink() or not aside.is_dir():
+        aside.unlink()
+        return
+    aside.chmod(0o700)
+    for place, folders, _ in os.walk(aside):
+        for folder in (Path(place, name) for name in folders):
+            if not folder.is_symlink():
+                folder.chmod(0o700)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def verify_build(name: str) -> Path:

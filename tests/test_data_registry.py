@@ -284,6 +284,15 @@ def test_a_whole_corpus_is_read_once_per_process(cache, monkeypatch):
     assert registry.damage("corpus") == "words.txt has changed"
 
 
+def test_locked_folders_are_removed_as_well(cache):
+    target = registry.build("corpus", fill_two)
+    (target / "part").chmod(0)
+    (target / "words.txt").unlink()
+    with pytest.warns(UserWarning, match="built again"):
+        registry.build("corpus", fill_two)
+    assert sorted(path.name for path in cache.iterdir()) == ["corpus", "corpus.lock"]
+
+
 def test_who_has_mapped_a_damaged_file_keeps_it(cache):
     target = registry.build("corpus", fill_two)
     with open(target / "part" / "a.bin", "rb") as file:

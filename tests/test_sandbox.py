@@ -958,7 +958,8 @@ def test_a_wall_that_does_not_stand_is_noticed(monkeypatch, tried_anew, name, we
         )
     else:
         monkeypatch.setattr(sandbox, name, weaker)
-    monkeypatch.setattr(sandbox, "_bubblewraps", lambda: [shutil.which("bwrap")])
+    first = next(sandbox._bubblewraps())
+    monkeypatch.setattr(sandbox, "_bubblewraps", lambda: [first])
     reason = sandbox.unavailable_reason()
     assert "not all of its walls stand" in reason
     assert said in reason
