@@ -374,6 +374,38 @@ def test_a_failed_regrade_keeps_the_grades(course):
     assert contents(course) == before
 
 
+GREEDY = """
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+class Greedy(NbGraderPreprocessor):
+    def preprocess(self, nb, resources):
+        if resources["nbgrader"]["student"] == "half":
+            bytearray(3 * 2**30)
+        return nb, resources
+"""
+
+
+def in_path(folder):
+    os.environ["PYTHONPATH"] = str(folder)
+
+
+def test_a_submission_beyond_its_bounds_stops_no_other(course, tmp_path):
+    for name in ("lacks_a_test", "misnamed", "text_file", "truncated"):
+        shutil.rmtree(course.folder / "submitted" / name)
+    (tmp_path / "greedy.py").write_text(GREEDY)
+    steps = "--Autograde.autograde_preprocessors=['greedy.Greedy']"
+    code, output = autograde(course, steps, "--no-execute", before=partial(in_path, tmp_path))
+    assert code == 1
+    reason = "half: the process that graded it needed more than 2.0 GiB of memory for itself; see "
+    assert f"Graded now: 1 of 2 submissions; not graded: 1 ({reason}" in output
+    course.hand_in("half", course.answered("x = b'x' * 2**30\nwhile True:\n    pass"))
+    code, output = autograde(course, "--force", f"--Autograde.memory_bytes={900 * 2**20}")
+    assert code == 1
+    reason = "half: it used more than 0.9 GiB of memory in all; grade fewer at a time"
+    assert f"Graded now: 1 of 2 submissions; not graded: 1 ({reason}" in output
+    assert states(course) == {"good": "graded", "half": "failed"}
+
+
 # ------------------------------------------------------------------ nothing can be graded
 
 
