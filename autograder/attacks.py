@@ -216,8 +216,7 @@ def _compare(runs: list[Run], results: list[dict[str, Graded]]) -> None:
         for outcome in run.outcomes:
             name = outcome.attacker.name
             one, other = (r.get(name, Graded()).pages for r in (first[run.title], graded))
-            changed = set(one.splitlines()) ^ set(other.splitlines())
-            outcome.leaked += sum(map(len, changed))
+            outcome.leaked += sum(map(len, differences(one, other)))
 
 
 def find_problems(outcomes: list[Outcome], traces: list[str]) -> list[str]:
@@ -553,6 +552,14 @@ def active(page: BeautifulSoup) -> list[str]:
             if CANARY in value and (runs or name in LOADING):
                 found.append(f"holds <{tag.name} {name}={value[:60]!r}>")
     return found
+
+
+def differences(one: str, other: str) -> set[str]:
+    """The words that stand in one of two texts only; addresses of objects are none."""
+    first, second = (
+        set(re.findall(r"\w+", re.sub("0x[0-9a-f]+", "", text))) for text in (one, other)
+    )
+    return first ^ second
 
 
 def hidden_words(source: Path, secret: str) -> list[str]:

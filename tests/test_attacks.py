@@ -90,6 +90,11 @@ def test_leaks_are_found(text):
     assert attacks.leaks(f"a page\n{text}\n", ["d7bb01e25c7a1f30"]) == []
 
 
+def test_differences_are_words():
+    assert attacks.differences("<f at 0x7f01> no\nno, yes", "<f at 0x7f02> no") == {"yes"}
+    assert attacks.differences("it was 4", "it was 4, it was 4") == set()
+
+
 def test_what_is_hidden_is_known():
     words = attacks.hidden_words(attacks.SOURCES["judged"], "seed")
     assert attacks.hidden_words(attacks.SOURCES["judged"], "other")[:8] != words[:8]

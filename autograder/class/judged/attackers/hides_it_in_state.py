@@ -41,5 +41,6 @@ print(remember.__defaults__)
 # %% judged +end
 print(getattr(__import__("builtins"), "notes", ""), remember.__defaults__, remember.__dict__)
 print(__import__("sys").modules.get("notes"), getattr(get_ipython(), "notes", ""), Out, In)
-print(vars(__import__("autograder.agent").agent.agent()))
+agent = vars(__import__("autograder.agent").agent.agent())
+print({name: value for name, value in agent.items() if name != "namespace"})
 get_ipython().run_line_magic("history", "-g")
