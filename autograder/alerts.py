@@ -87,7 +87,8 @@ EVENTS = {
 PHRASES = {
     check.NO_ANSWER: "the kernel gave no answer to the judge",
     "the notebook's answer could not be read": "a malformed or too large answer to the judge",
-    "your code ended Python": "the cell ended the kernel",
+    "ended Python (exit": "the cell ended the kernel",
+    "the notebook ran longer than": "the notebook ran longer than it may",
     "bytes was left out": "far too much output",
     "bytes were left out": "far too much output",
     "messages beyond": "far too many messages",
@@ -177,22 +178,34 @@ def in_metadata(nb: NotebookNode, notebook: Notebook) -> Iterator[str]:
     """Alerts on what a student should not edit: locked cells, points, questions' names, kernel."""
     points = {cell.name: cell.max_score for cell in notebook.grade_cells}
     found = {grade_id(cell): cell for cell in nb.cells if grade_id(cell)}
-    said: dict[str, list[str]] = {}
-    for official in notebook.source_cells:
-        cell = found.get(official.name)
-        for text in _edits(official, cell, points) if cell else ["the cell is missing"]:
-            said.setdefault(text, []).append(official.name)
-    for text, names in said.items():
-        if len(names) <= FEW:
-            yield from (f"{name}: {text}" for name in names)
-        else:
-            yield f"{names[0]} and {len(names) - 1} more cells: {text}"
+    yield from _by_kind(
+        (official.name, text)
+        for official in notebook.source_cells
+        for text in _edits(official, found.get(official.name), points)
+    )
     kernel = json.loads(notebook.kernelspec or "{}").get("name")
     if nb.metadata.get("kernelspec", {}).get("name") not in (None, kernel):
         yield "the kernel was changed"
 
 
-def _edits(official: SourceCell, cell: NotebookNode, points: dict[str, float]) -> Iterator[str]:
+def _by_kind(found: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """One alert per cell, but only one of a kind that many cells raise."""
+    said: dict[str, list[str]] = {}
+    for name, text in found:
+        said.setdefault(text, []).append(name)
+    for text, names in said.items():
+        if len(names) <= FEW:
+            yield from (f"{name}: {text}" for name in names)
+        else:
+            yield f"{names[0]} and {len(names) - 1} more cells: {text}"
+
+
+def _edits(
+    official: SourceCell, cell: NotebookNode | None, points: dict[str, float]
+) -> Iterator[str]:
+    if cell is None:
+        yield "the cell is missing"
+        return
     metadata = cell.metadata.nbgrader
     if official.locked and cell.source.split() != syntax.released(official.source).split():
         yield "a locked cell was edited"
@@ -289,17 +302,19 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 def in_outputs(nb: NotebookNode) -> Iterator[str]:
     """Alerts on events of the run that left a mark in a cell's outputs or record."""
+    yield from _by_kind(_events(nb))
+
+
+def _events(nb: NotebookNode) -> Iterator[tuple[str, str]]:
     for index, cell in enumerate(nb.cells, start=1):
-        name = grade_id(cell) or f"cell {index}"
-        record = cell.metadata.get("autograder", {})
+        record, outputs = cell.metadata.get("autograder", {}), cell.get("outputs", [])
         texts = [str(record.get(key, "")) for key in ("note", "hidden")]
-        for output in cell.get("outputs", []):
-            if output.get("ename") in EVENTS:
-                yield f"{name}: {EVENTS[output.ename]}"
-            texts += [str(output.get(key, "")) for key in ("text", "evalue")]
-        for phrase, meaning in PHRASES.items():
-            if any(phrase in text for text in texts):
-                yield f"{name}: {meaning}"
+        texts += [str(output.get(key, "")) for output in outputs for key in ("text", "evalue")]
+        errors = [output.get("ename") for output in outputs]
+        events = [EVENTS[error] for error in errors if error in EVENTS]
+        events += [PHRASES[words] for words in PHRASES if any(words in text for text in texts)]
+        for event in dict.fromkeys(events):
+            yield grade_id(cell) or f"cell {index}", event
 
 
 def _suspicions(node: ast.AST) -> Iterator[str]:

@@ -104,9 +104,9 @@ def _rebuilt(nb: NotebookNode, official: dict[str, Official]) -> Iterator[Notebo
         if original is None:
             yield _cell(cell.cell_type, cell.source, cell.get("id"), cell.get("attachments"))
             continue
-        theirs = original.is_answer and not original.locked
-        pictures = cell.get("attachments") if theirs else None
-        source = cell.source if theirs else original.source
+        source, pictures = original.source, None
+        if original.is_answer:
+            source, pictures = cell.source, cell.get("attachments")
         new = _cell(original.cell_type, source, cell.get("id"), pictures)
         new.metadata["nbgrader"] = NotebookNode(original.metadata)
         yield new

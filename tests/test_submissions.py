@@ -661,7 +661,9 @@ def test_the_same_is_said_once():
 
 def test_what_happened_to_a_cell_is_an_alert():
     late = new_output("error", ename="CellTimeoutError", evalue="too long", traceback=[])
-    lost = new_output("error", ename="KernelLost", evalue="your code ended Python", traceback=[])
+    lost = new_output(
+        "error", ename="KernelLost", evalue="it ended Python (exit, quit)", traceback=[]
+    )
     much = new_output("stream", text="[messages beyond 10,000 were left out]")
     cells = [new_code_cell("1", outputs=[output]) for output in (late, lost, much)]
     cells.append(new_code_cell("1"))
@@ -676,4 +678,8 @@ def test_what_happened_to_a_cell_is_an_alert():
         "cell 2: the cell ended the kernel",
         "cell 3: far too many messages",
         "cell 4: a malformed message to the grader",
+    ]
+    many = new_notebook(cells=[new_code_cell("1", outputs=[late]) for _ in range(50)])
+    assert list(alerts.in_outputs(many)) == [
+        "cell 1 and 49 more cells: the cell ran longer than it may"
     ]
