@@ -162,8 +162,9 @@ def _clean_data(data: dict, budget: Budget) -> tuple[dict, str | None]:
         if not isinstance(value, str):
             continue
         if kind == "text/html":
-            if "<style" in value and "<table" not in value and text:
-                continue  # nothing without its style: a diagram of scikit-learn
+            styled = "<style" in value and 'class="dataframe"' not in value
+            if styled and text and not text.startswith("<"):
+                continue  # little without its style: a diagram of scikit-learn
             page = budget.render(value, output_html, lambda _: "")
             if page.strip():
                 return {kind: page}, text
@@ -253,7 +254,7 @@ def _shown_cell(
     if kind == "code":
         made.execution_count = _count(cell)
         outputs = clean_outputs(cell.get("outputs"), budget)
-        made.outputs = [_with_formula(output, budget) for output in outputs]
+        made.outputs = [_for_page(output, budget) for output in outputs]
     elif kind == "markdown":
         made.attachments = _pictures(cell.get("attachments"), budget)
     else:
@@ -261,10 +262,14 @@ def _shown_cell(
     return made
 
 
-def _with_formula(output: NotebookNode, budget: Budget) -> NotebookNode:
-    tex = output.get("data", {}).pop("text/latex", None)
-    if tex is not None:
-        output.data["text/html"] = budget.render(tex, math, preformatted)
+def _for_page(output: NotebookNode, budget: Budget) -> NotebookNode:
+    """A clean output with what the page's template does not do: formulas, a text for pictures."""
+    data = output.get("data", {})
+    if "text/latex" in data:
+        data["text/html"] = budget.render(data.pop("text/latex"), math, preformatted)
+    for kind in data:
+        if kind.startswith("image/"):
+            output.metadata = {kind: {**output.metadata.get(kind, {}), "alt": "a picture"}}
     return output
 
 

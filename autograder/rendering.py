@@ -181,7 +181,9 @@ def _is_harmless(formula: str, tag: str, name: str, value: str) -> bool:
         return _LINK.match(value) is not None
     if name in ("colspan", "rowspan", "width", "height"):
         return tag in ("img", "th", "td") and re.fullmatch(r"\d{1,4}", value) is not None
-    return name in ("alt", "style", "title")
+    if name == "style":
+        return re.fullmatch(r"text-align: ?(left|right|center);?", value.strip()) is not None
+    return name in ("alt", "title")
 
 
 def _clean(page: str, formula: str = "", strip: bool = False) -> str:

@@ -75,8 +75,12 @@ def recorded(data: dict | NotebookNode) -> NotebookNode:
         ({"text/html": "<b onclick=e()>x</b>"}, {"text/html": "<b>x</b>"}),
         ({"text/html": "<a href=javascript:e()>x</a>"}, {"text/html": "<a>x</a>"}),
         ({"text/html": "<iframe src=//x></iframe>"}, {"text/plain": "[left out: text/html]"}),
-        ({"text/html": "<base href=//x><p style='top:0'>x"}, {"text/html": '<p style="">x</p>'}),
-        ({"text/html": "<style>x</style>no table", "text/plain": "t"}, {"text/plain": "t"}),
+        ({"text/html": "<base href=//x><p style='top:0'>x"}, {"text/html": "<p>x</p>"}),
+        ({"text/html": "<style>x</style>y", "text/plain": "t"}, {"text/plain": "t"}),
+        (
+            {"text/html": "<style>x</style>y", "text/plain": "<Object>"},
+            {"text/html": "y", "text/plain": "<Object>"},
+        ),
         ({"image/png": 'x"><script>'}, {"text/plain": "[left out: image/png]"}),
         (
             {"image/png": base64.b64encode(b"<svg>").decode()},
@@ -166,7 +170,7 @@ def test_markdown_is_shown_as_written_and_runs_nothing():
         ("[a](vbscript:x)", "<p><a>a</a></p>\n"),
         ("<b class='full-credit k'>a</b>", "<p><b>a</b></p>\n"),
         ("<b class='k'>a</b>", '<p><b class="k">a</b></p>\n'),
-        ("<b id=score data-link=x style='position:fixed'>a</b>", '<p><b style="">a</b></p>\n'),
+        ("<b id=score data-link=x style='position:fixed'>a</b>", "<p><b>a</b></p>\n"),
     ],
 )
 def test_links_and_attributes(source, shown):
