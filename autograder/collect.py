@@ -353,6 +353,7 @@ class Collector(FileNameCollectorPlugin):
         app, plan = self.parent, {}
         self._extractor = app.extractor_plugin_inst
         root = Path(app._format_collect_path(app.extracted_directory))
+        self._archives = {self._below(_folder(path)) for path in self._extractor.unpacked}
         by_student = defaultdict(list)
         for path, mode, _ in files.walk(root):
             if not stat.S_ISREG(mode) or path in self._extractor.unpacked:
@@ -370,20 +371,26 @@ class Collector(FileNameCollectorPlugin):
                 plan[root / one.source] = names | {"timestamp": one.timestamp}
         return plan
 
+    def _below(self, path: Path) -> tuple[str, ...]:
+        """The parts of a path, without the folder of the archive that holds the whole class."""
+        download = self._extractor.download
+        return path.parts[1:] if download and path.parts[0] == download.name else path.parts
+
     def _is_valid(self, path: Path) -> bool:
         return not self.valid_ext or path.suffix in self.valid_ext
 
     def _whose(self, path: Path) -> tuple[str, Found | None]:
         """The student and the file; instead of the student a reason if it is nobody's."""
-        parts, download = path.parts, self._extractor.download
-        if download and parts[0] == download.name:
-            parts = parts[1:]
+        parts = self._below(path)
         for end in range(1, len(parts) + 1):  # the first that fits is the outermost
             match = re.match(self.named_regexp, "/" + "/".join(parts[:end]))
             if match and match["student_id"] and match["file_id"]:
                 break
         else:
             return "no part of its path fits named_regexp: whose is it?", None
+        outside = next((n for n in range(1, len(parts)) if parts[:n] in self._archives), len(parts))
+        if match.end("student_id") > len("/" + "/".join(parts[:outside])):
+            return "only a name in a student's own archive says whose it is", None
         student = unicodedata.normalize("NFC", match["student_id"])
         wrong = "/" in student or student.startswith(".") or len(student) > 128
         if wrong or not student.isprintable():

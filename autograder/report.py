@@ -279,7 +279,12 @@ class TableExportPlugin(ExportPlugin):
             self.parent.fail(f"The gradebook has no assignment {unknown[0]!r}, only {known}")
         students = [str(name) for name in self.student] or None
         tables = {name: rows(gradebook, name, *places, students) for name in names}
-        write_atomically(Path(self.to or "grades.csv"), self.text(gradebook, tables))
+        target = Path(self.to or "grades.csv")
+        text = self.text(gradebook, tables)
+        try:
+            write_atomically(target, text)
+        except OSError as error:
+            self.parent.fail(f"{target} cannot be written: {error.strerror}")
         for name, table in tables.items():
             for row in table:
                 if row.not_graded:

@@ -124,6 +124,13 @@ SHAPES = {
     "tar": {"ada/w.tar.gz": tarred([(n[4:], t.encode()) for n, t in HELPERS.items()])},
     "capitals": {"ada/W.ZIP": zipped(HELPERS)},
     "Windows": {"export.zip": zipped({"ada\\": ""} | {n.replace("/", "\\"): "" for n in HELPERS})},
+    "a Mac": {
+        "export.zip": zipped(
+            HELPERS | {"__MACOSX/ada/._first.ipynb": "", "ada/.DS_Store": "", "__MACOSX/._ada": ""}
+        )
+    },
+    "Jupyter and Python": {"ada/.ipynb_checkpoints/first-checkpoint.ipynb": "", **HELPERS}
+    | {"ada/__pycache__/utils.cpython-311.pyc": "x"},
     "junk beside": {"export.zip": zipped(HELPERS), "__MACOSX/._export.zip": "junk"},
 }
 
@@ -260,6 +267,15 @@ def test_a_students_timestamp_is_not_believed(download, place):
     download.put({place: text} | notebook)
     assert download.names() == {"ada": {"first.ipynb"}}
     assert download.says("timestamp.txt", "only the platform says when it came")
+
+
+def test_a_pattern_for_other_files_does_not_look_into_archives(download):
+    only_notebooks = r".*/[^/_]+_(?P<student_id>\d+)_\d+_(?P<file_id>.+?)(?:-\d+)?\.ipynb"
+    inner = zipped({"turingalan_102_5551_first.ipynb": "planted"})
+    files = {"ada_101_1_first.ipynb": "{}", "ada_101_2_w.zip": inner}
+    download.put({"class.zip": zipped(files)})
+    assert download.names(only_notebooks) == {"101": {"first.ipynb"}}
+    assert download.says("turingalan", "only a name in a student's own archive says whose it is")
 
 
 # ------------------------------------------------------------------ harmful files

@@ -89,7 +89,7 @@ class School:
         app = ExportApp()
         app.coursedir = self.course
         target = self.folder / "export.csv"
-        plugin(parent=app, to=str(target), **options).export(self.gradebook)
+        plugin(parent=app, **{"to": str(target), **options}).export(self.gradebook)
         return list(csv.reader(io.StringIO(target.read_text())))
 
 
@@ -168,8 +168,9 @@ def test_exports_are_the_same_every_time_and_of_whom_is_asked(graded):
         chosen = graded.export(exporter, student=["late", "minus", "nobody"], assignment=["tiny"])
         assert sum("late" in line or "minus" in line for line in chosen) == 2
         assert len(chosen) == (4 if plugin == "Canvas" else 3)
-    with pytest.raises(SystemExit):
-        graded.export(report.QuestionsExportPlugin, assignment=["tinny"])
+    for wrong in ({"assignment": ["tinny"]}, {"to": str(graded.folder / "no" / "grades.csv")}):
+        with pytest.raises(SystemExit):
+            graded.export(report.QuestionsExportPlugin, **wrong)
 
 
 def test_the_summary_counts_what_the_gradebook_says(graded):
