@@ -218,7 +218,7 @@ class Autograde(nbgrader.converters.Autograde):
         text = f"Graded now: {done} of {len(self.assignments)} submissions"
         if not_graded:
             reasons = "; ".join(f"{student}: {reason}" for student, reason in not_graded.items())
-            text += f"; not graded: {len(not_graded)} ({reasons})"
+            text += f"; not graded: {len(not_graded)} ({readable(reasons, len(reasons))})"
         if self._failures:
             self.log.error("Tracebacks are in %s", self._journal.with_suffix(".log"))
         self._say(text)
@@ -258,6 +258,8 @@ class Autograde(nbgrader.converters.Autograde):
             if student in excluded:
                 continue
             try:
+                if not student.isprintable():
+                    raise RefusedError("the folder's name has signs that are no text: rename it")
                 digest = journal.fingerprint(Path(folder), MAX_BYTES)
             except (RefusedError, OSError) as error:
                 self._fail(student, "", error)
@@ -482,7 +484,8 @@ class Autograde(nbgrader.converters.Autograde):
         if self._destination(student).exists():
             reason += " (its grades of an earlier run still stand)"
         self._failures[student] = reason
-        self.log.error("%s could not be graded: %s", student, reason)
+        name = readable(student, LONGEST)
+        self.log.error("%s could not be graded: %s", name, reason)
         with suppress(OSError):  # on a full disk; an unfinished submission is graded again anyway
             journal.append(self._journal, journal.FAILED, {student: digest}, reason=reason)
 

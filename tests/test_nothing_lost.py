@@ -275,6 +275,24 @@ def test_killed_between_two_steps(course, step):
     assert (course.folder / "autograded/text_file/tiny/one.ipynb").exists()
 
 
+def test_interrupted_and_nothing_is_left(course):
+    for name in ("good", "lacks_a_test", "misnamed", "text_file", "truncated"):
+        shutil.rmtree(course.folder / "submitted" / name)
+    course.hand_in("half", course.answered("import time\ntime.sleep(100)"))
+    run = start(course, "autograde", "tiny")
+    while states(course) != {"half": "grading"}:
+        assert run.is_alive()
+        time.sleep(0.1)
+    time.sleep(1)
+    os.kill(run.pid, signal.SIGINT)
+    run.join(30)
+    assert run.exitcode not in (None, 0)
+    assert "Interrupted: run the same command again to go on." in output_of(course)
+    assert "could not be graded" not in output_of(course)
+    assert states(course) == {"half": "grading"}
+    assert os.listdir(course.folder / "tmp") == []
+
+
 def test_journal_survives_half_a_line(tmp_path):
     path = tmp_path / "tiny.jsonl"
     journal.append(path, journal.GRADED, {"a": "1"})
