@@ -412,9 +412,11 @@ def _to_numpy(value: Any) -> Any:
         return type(value)(_to_numpy(item) for item in value)
     if type(value) is dict:
         return {key: _to_numpy(item) for key, item in value.items()}
+    if type(value) in (float, int, str) or isinstance(value, type):
+        return value
     # By its class, because a class of the student's may have methods of these names, too.
     libraries = {kind.__module__.partition(".")[0] for kind in type(value).__mro__}
-    if isinstance(value, type) or libraries.isdisjoint(TENSORS):
+    if libraries.isdisjoint(TENSORS):
         return value
     if not hasattr(value, "numpy") and not hasattr(value, "asnumpy"):
         return value  # a network
