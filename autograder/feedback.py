@@ -264,7 +264,9 @@ def _shown_cell(
 
 def _for_page(output: NotebookNode, budget: Budget) -> NotebookNode:
     """A clean output with what the page's template does not do: formulas, a text for pictures."""
-    data = output.get("data", {})
+    data = output.get("data", {"text": ""})
+    if not data:
+        return new_output("stream", text="")
     if "text/latex" in data:
         data["text/html"] = budget.render(data.pop("text/latex"), math, preformatted)
     for kind in data:

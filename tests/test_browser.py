@@ -22,11 +22,16 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import nbgrader
 import pytest
 import websocket
 from bs4 import BeautifulSoup
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 from nbgrader.api import Gradebook
+from traitlets.config import Config
+
+from autograder import feedback
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt-get install chromium)")
@@ -434,6 +439,30 @@ def test_formgrader_shows_nothing_active(course, browser, formgrader, policy):
         # a click on an answer is no click on one of formgrader's buttons
         buttons = "document.querySelectorAll('.rendered_html .full-credit, .output .full-credit')"
         assert browser.run(f"{buttons}.length") == 0
+    finally:
+        browser.send("Page.setBypassCSP", enabled=False)
+
+
+def test_the_policy_alone_stops_what_sanitising_would_miss(
+    course, browser, beacon, tmp_path, monkeypatch
+):
+    def unclean(source: str, **_: object) -> str:
+        return MarkdownWithMath(renderer=IPythonRenderer(escape=False)).render(source)
+
+    monkeypatch.setattr(feedback, "markdown", unclean)
+    monkeypatch.setattr(feedback, "output_html", lambda source: source)
+    config = Config()
+    config.HTMLExporter.template_name = "formgrade"
+    templates = Path(nbgrader.__file__).parent / "server_extensions/formgrader/templates"
+    config.HTMLExporter.extra_template_basedirs = [str(templates)]
+    notebook = hostile_notebook(course.released(), beacon)
+    text, _ = feedback.Page(config=config).from_notebook_node(notebook, {"index": 0, "total": 1})
+    page = tmp_path / "page.html"
+    page.write_text(text)
+    assert act(browser, page.as_uri()) == set()
+    browser.send("Page.setBypassCSP", enabled=True)
+    try:
+        assert len(act(browser, page.as_uri())) > 40
     finally:
         browser.send("Page.setBypassCSP", enabled=False)
 
