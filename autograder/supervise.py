@@ -105,13 +105,14 @@ class Desk:
             self.room = tempfile.mkdtemp(prefix="grading-")
             self.line, theirs = socket.socketpair()
             self.line.setblocking(False)
-            with theirs, open(f"{self.room}/log", "wb") as log:
+            self.log = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process lives)
+            with theirs:
                 self.process = subprocess.Popen(
                     [*COMMAND, str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.PIPE,  # never written to; its end is the end of the process
-                    stdout=log,
-                    stderr=log,
+                    stdout=self.log,
+                    stderr=self.log,
                     env={**os.environ, **_places(self.room)},
                     start_new_session=True,  # Ctrl-C is the coordinator's affair
                 )
@@ -168,7 +169,7 @@ class Desk:
     def _look(self) -> int:
         self.family = family_of(self.process.pid)
         used = memory_of(self.family)
-        if used > self.memory:
+        if used > self.memory and memory_of(self.family, exactly=True) > self.memory:
             raise self._lost(
                 f"it used more than {self.memory / GiB:.1f} GiB of memory in all; grade fewer at a "
                 "time, or raise Autograde.memory_bytes"
@@ -182,12 +183,16 @@ class Desk:
                 self.process.wait(2)
             reason = self._how_it_ended()
         with self.changes:
-            log = Path(self.room, "log").read_text(errors="replace")[-parcel.LONGEST_TRACE :]
+            log = self._last_words()
             self._clear_away()
         if self.closed:
             return ClosedError()
         self.warm_up()
         return NotGradedError(reason, log)
+
+    def _last_words(self) -> str:
+        begin = max(0, self.log.seek(0, os.SEEK_END) - parcel.LONGEST_TRACE)
+        return os.pread(self.log.fileno(), parcel.LONGEST_TRACE, begin).decode(errors="replace")
 
     def _how_it_ended(self) -> str:
         status = self.process.poll() or 0
@@ -227,6 +232,7 @@ class Desk:
         self.process.wait()
         self.process.stdin.close()
         self.line.close()
+        self.log.close()
         remove_room(Path(self.room))
         self.process, self.family = None, []
 
@@ -249,12 +255,15 @@ def family_of(pid: int) -> list[psutil.Process]:
         return []
 
 
-def memory_of(family: list[psutil.Process]) -> int:
-    """Bytes that these processes hold."""
+def memory_of(family: list[psutil.Process], exactly: bool = False) -> int:
+    """Bytes that these processes hold; what they share counts once if they are counted `exactly`.
+
+    That takes longer, because the system has to look at every page.
+    """
     total = 0
     for member in family:
         with suppress(psutil.Error):
-            total += member.memory_info().rss
+            total += member.memory_full_info().pss if exactly else member.memory_info().rss
     return total
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def test_a_class_in_a_folder_with_an_odd_name(original, tmp_path):
     code, output = nbgrader(course, "generate_feedback", "tiny")
     assert code == 0, output
     assert len(list(course.folder.glob("autograded/*/tiny/one.ipynb"))) == 2
+
+
+def test_students_whose_names_are_no_text_are_named(original, tmp_path):
+    course = copy(original, tmp_path / "course")
+    submitted = course.folder / "submitted"
+    for name in ("\udcff", "esc\x1b[2J", "new\nline"):  # the first one is no UTF-8
+        shutil.copytree(submitted / "ada", submitted / name)
+    code, output = autograde(course, "--no-execute")
+    assert code == 1
+    told = "the folder's name has signs that are no text: rename it"
+    assert f"2 of 5 submissions; not graded: 3 (esc�[2J: {told}; new�line: {told}; �:" in output
+    assert states(course)["bob (1)+$"] == "graded"
 
 
 def strict_and_homeless():
