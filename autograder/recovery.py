@@ -127,13 +127,13 @@ def recover(nb: NotebookNode, official: dict[str, Official], cell_ids: dict[str,
         )
         record.update({"not_graded": reason, "notes": [reason], "alerts": [reason]})
     elif lost or (answers and not named):
-        ways["by what an answer defines or its place"] = answers
+        ways["by an answer's content or place"] = answers
         found = ", ".join(f"{way} ({_count(names)})" for way, names in ways.items() if names)
         record["lost"] = True
         record["alerts"] = [f"nbgrader's metadata was lost and recovered {found}"]
         record.notes += record.alerts
     elif answers:
-        record.notes.append(f"no cell had this name, found by what it defines: {_few(answers)}")
+        record.notes.append(f"no cell had this name, found by content or place: {_few(answers)}")
 
 
 def _name_once(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
@@ -192,14 +192,15 @@ def _find_answers(
 ) -> list[str]:
     """Find answers in cells without a name, between the cells that stand around them.
 
-    An answer is what defines the same names; with `by_place` also what is left, if there are as
-    many cells as answers.
+    An answer is what defines the same names. An answer without names is what is left, if there are
+    as many cells as answers; with `by_place` any other answer, too.
     """
     gaps = defaultdict(list)
     for name, gap in _gaps(nb, official).items():
         if official[name].is_answer:
             gaps[gap].append(official[name])
     found = {}
+    has_places = bool(_places(nb))
     for (start, end), answers in gaps.items():
         cells = [cell for cell in nb.cells[start:end] if cell.source.strip()]
         for answer in answers:
@@ -208,8 +209,9 @@ def _find_answers(
             if same:
                 _give_name(same[-1], answer)
                 found[answer.name] = answer
-        for is_code in (True, False) if by_place else ():
+        for is_code in (True, False) if has_places else ():
             left = [answer for answer in answers if answer.name not in found]
+            left = [answer for answer in left if by_place or not answer.names]
             left = [answer for answer in left if (answer.cell_type == "code") == is_code]
             unnamed = [cell for cell in cells if not grade_id(cell)]
             unnamed = [cell for cell in unnamed if (cell.cell_type == "code") == is_code]

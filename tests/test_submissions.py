@@ -455,9 +455,13 @@ MENDED = {
         lambda nb: without(before(nb, "end", own("My words.", "markdown")), "essay"),
         {"essay": BY_HAND, "own 1": "My words."},
     ),
+    "an essay at its place": (
+        lambda nb: without(before(nb, "plot", own("My words.", "markdown")), "essay"),
+        {"essay": "My words."},
+    ),
     "a plot in a cell of its own": (
         lambda nb: without(before(nb, "end", own("draw(4)")), "plot"),
-        {"plot": EMPTY, "own 1": "draw(4)"},
+        {"plot": "draw(4)"},
     ),
 }
 
@@ -498,7 +502,7 @@ LOST = {
     "cell ids are left": (lambda nb: stripped(nb, ids=True), "by cell id (14 cells)"),
     "text is left": (
         stripped,
-        "by text (9 cells), by what an answer defines or its place (5 cells)",
+        "by text (9 cells), by an answer's content or place (5 cells)",
     ),
     "one pasted answer": (
         lambda nb: (cell(nb, "f-answer").update(metadata={}), nb)[1],
@@ -523,7 +527,7 @@ LOST = {
     ),
     "own cells between": (
         lambda nb: stripped(before(nb, "f-answer", own("x = 1"), own("Mine", "markdown"))),
-        "by text (9 cells), by what an answer defines",
+        "by text (9 cells), by an answer's content",
     ),
 }
 
