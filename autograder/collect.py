@@ -27,10 +27,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Student
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from nbgrader.utils import find_all_notebooks, parse_utc
+from sqlalchemy import create_engine, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer, List
 
@@ -92,7 +93,7 @@ class Extractor(ExtractorPlugin):
         for path in found:
             if path not in packed or not self._unpack(source / path, path):
                 with self._costs_only(path), open(source / path, "rb") as file:
-                    self._write(file, path)
+                    self._write(file, self._place(path) if path in packed else path)
 
     def _is_usable(self, path: Path, mode: int) -> bool:
         if stat.S_ISDIR(mode):
@@ -122,7 +123,8 @@ class Extractor(ExtractorPlugin):
             self.leave_out(path, error)
 
     def _is_archive(self, path: Path) -> bool:
-        return path.suffix.lower() in self.zip_ext and not is_junk(path, self.parent.coursedir)
+        extension = os.path.splitext(path.name)[1].lower()
+        return extension in self.zip_ext and not is_junk(path, self.parent.coursedir)
 
     def _whole_class(self, source: Path, packed: list[Path]) -> Path | None:
         """The archive of a whole class: the only one, without folders or a student's name."""
@@ -157,10 +159,18 @@ class Extractor(ExtractorPlugin):
                 shutil.rmtree(self._target / folder, ignore_errors=True)
             return False
         self.unpacked.add(path)
-        for inner in written:
-            if self._is_archive(inner) and depth < NESTED:
-                self._unpack(self._target / inner, inner, depth + 1)
+        inside = [inner for inner in written if self._is_archive(inner)]
+        for inner in inside if depth < NESTED else ():
+            if not self._unpack(self._target / inner, inner, depth + 1):
+                place = self._target / self._place(inner)
+                place.parent.mkdir(exist_ok=True)
+                (self._target / inner).rename(place)
         return True
+
+    def _place(self, archive: Path) -> Path:
+        """Where an archive stays that cannot be unpacked: in the folder of whose name it bears."""
+        top = archive.parent == (self.download or Path())
+        return _folder(archive) / archive.name if top else archive
 
     def _unpack_members(self, file: BinaryIO, folder: Path) -> Iterator[Path]:
         """Write an archive's files into `folder`; their paths."""
@@ -199,8 +209,9 @@ class Extractor(ExtractorPlugin):
 
 def _folder(archive: Path) -> Path:
     """Where an archive is unpacked: `work` for `work.zip` and for `work.tar.gz`."""
-    folder = archive.with_suffix("")
-    return folder.with_suffix("") if folder.suffix == ".tar" else folder
+    name = os.path.splitext(archive.name)[0]  # unlike Path.stem it never leaves only dots
+    inner, extension = os.path.splitext(name)
+    return archive.with_name(inner if extension == ".tar" else name)
 
 
 def _zip(file: BinaryIO, budget: Budget) -> Iterator[tuple[str, Callable]]:
@@ -311,11 +322,17 @@ def is_student(course: CourseDirectory, name: str) -> bool:
     """Whether somebody of this name is in the gradebook or has handed something in."""
     if Path(course.root, course.submitted_directory, name).is_dir():
         return True
-    try:
-        with Gradebook(course.db_url, course.course_id) as gradebook:
-            return bool(gradebook.find_student(name))
-    except (MissingEntry, SQLAlchemyError):
+    url = make_url(course.db_url)
+    if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):
         return False
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:  # nbgrader's Gradebook would make tables
+            return bool(connection.scalar(select(Student.id).where(Student.id == name)))
+    except SQLAlchemyError:
+        return False
+    finally:
+        engine.dispose()
 
 
 # ------------------------------------------------------------------ whose a file is

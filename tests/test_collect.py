@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 from conftest import Course
+from nbgrader.api import Gradebook
 from nbgrader.apps.zipcollectapp import ZipCollectApp
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
@@ -215,6 +216,10 @@ PLANTED = {
     "upwards": {"ada/w.zip": zipped({"../bob/first.ipynb": "planted", "first.ipynb": "{}"})},
     "upwards in a folder": {"ada/w.zip": zipped({"x/../../bob/first.ipynb": "planted"})},
     "backslashes": {"ada/w.zip": zipped({"..\\bob\\first.ipynb": "planted", "first.ipynb": ""})},
+    "dots": {"ada/...zip": zipped({"bob/first.ipynb": "planted"}), "ada/first.ipynb": "{}"},
+    "dots of a tar file": {"ada/...tar.gz": tarred([("bob/first.ipynb", b"planted")])},
+    "one dot": {"ada/..zip": zipped({"bob/first.ipynb": "planted", "first.ipynb": "{}"})},
+    "dots in a zip": {"ada/w.zip": zipped({"...zip": zipped({"bob/first.ipynb": "planted"})})},
     "a tar file": {"ada/w.tar.gz": tarred([("../bob/first.ipynb", b"planted"), ("a", b"b")])},
     "two zips beside": {
         "ada.zip": zipped({"bob/first.ipynb": "planted"}),
@@ -254,8 +259,13 @@ def test_in_the_download_of_a_class_too(download):
     assert download.says("x0/w/", "/x2/first.ipynb", "leads out of the archive")
 
 
-def test_a_late_zip_of_a_known_student_is_no_class(download):
-    (download.folder / "submitted" / "ada").mkdir(parents=True)
+@pytest.mark.parametrize("known_from", ["submitted", "gradebook"])
+def test_a_late_zip_of_a_known_student_is_no_class(download, known_from):
+    if known_from == "submitted":
+        (download.folder / "submitted" / "ada").mkdir(parents=True)
+    else:
+        with Gradebook(f"sqlite:///{download.folder / 'gradebook.db'}") as gradebook:
+            gradebook.add_student("ada")
     download.put({"ada.zip": zipped({"bob/first.ipynb": "planted"})})
     assert download.names() == {"ada": {"first.ipynb"}}
 
@@ -398,6 +408,17 @@ def test_a_file_that_cannot_be_unpacked_costs_itself(download):
     assert download.names() == {"ada": {"w.zip"}, "bob": {"first.ipynb"}}
     assert download.says("Left out: ada/w/first.ipynb", "password required")
     assert download.says("Not unpacked: ada/w.zip")
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_a_students_archive_that_cannot_be_unpacked_is_still_theirs(download, around):
+    files = {"ada.zip": b"no zip", "bob.zip": zipped({"first.ipynb": "{}"}), "cem.zip": bomb(10**6)}
+    download.put({"class.zip": zipped(files)} if around else files)
+    assert download.names(max_bytes=10**5) == {
+        "ada": {"ada.zip"},
+        "bob": {"first.ipynb"},
+        "cem": {"cem.zip"},
+    }
 
 
 def test_many_archives_share_a_limit(download):
