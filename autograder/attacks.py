@@ -196,7 +196,7 @@ def _take(run: Run, graded: dict[str, Graded]) -> None:
         outcome.problems += found.scripts
         if run.kind == "stops" and not found.complete:
             outcome.problems.append("a question without points")
-    if HONEST in graded:
+    if HONEST in graded and (run.grader == "ours" or run.assignment in ("plain", "judged")):
         honest = graded[HONEST]
         notebooks = {name for outcome in run.outcomes for name in outcome.attacker.notebooks}
         expected = sum(_maximum(run.assignment, name) for name in notebooks)
@@ -367,8 +367,9 @@ def _grade(folder: Path, run: Run) -> dict[str, Graded]:
     (folder / "tmp").mkdir()
     (folder / "secret_seed").write_text(run.secret)
     _nbgrader(folder, how, "generate_assignment", assignment)
-    # The honest student of this assignment trains, which takes a while; once per kind will do.
-    beside = [] if assignment == "cnn_lstm" and not run.kind else [HONEST_STUDENT]
+    # The honest student of this assignment trains, which takes a while.
+    trains = assignment == "cnn_lstm" and (run.grader != "ours" or not run.kind)
+    beside = [] if trains else [HONEST_STUDENT]
     hand_in(folder, assignment, [*beside, *attackers])
     limits = {**QUICK_LIMITS, **LIMITS[assignment]}
     options = (f"--Execute.limits={{'*': {limits}}}",) if how.ours else ()

@@ -2,6 +2,7 @@
 # note: asks Python's import machinery for everything in the package that is called like an answer
 # kind: borrowed
 # known_from: importlib, pkgutil and sys.modules
+# harmful: it would run the autograder's commands
 # ---
 # %% cells +behind:setup
 import importlib

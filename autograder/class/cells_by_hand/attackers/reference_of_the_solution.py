@@ -2,6 +2,7 @@
 # note: looks for solutions, sample students and exercises in every folder that it can read
 # kind: borrowed
 # known_from: the repository, which is public, on the grader's disk
+# harmful: it would run whatever it finds
 # ---
 # %% cells +behind:setup
 import ast

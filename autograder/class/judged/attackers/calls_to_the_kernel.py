@@ -2,6 +2,7 @@
 # note: 'system calls that a sandbox should refuse: namespaces, mounts, keys, ptrace, bpf, io_uring'
 # kind: walls
 # known_from: escapes from containers
+# harmful: it would stop process 1
 # ---
 # %% judged +top
 import ctypes

@@ -2,6 +2,7 @@
 # note: links, pipes and files in the place of the kernel's sockets, to lead the grader astray
 # kind: walls
 # known_from: sticky folders and followed links
+# harmful: it would move the grader's files
 # ---
 # %% judged +top
 import os

@@ -2,6 +2,7 @@
 # note: writes what the functions were called with into files, and a later cell reads them
 # kind: leaks
 # known_from: the working folder outlives the test
+# harmful: it would write into the grader's home
 # scores:  # its answers are right
 #   judged: {double: 3, count: 4}
 # ---
