@@ -414,8 +414,8 @@ class Collector(FileNameCollectorPlugin):
             return f"{student!r} cannot be a student's name", None
         place = parts[end - 1 :]
         if len(place) == 1:
-            stem, extension = os.path.splitext(match["file_id"])[0], os.path.splitext(path)[1]
-            place = tuple(f"{stem}{extension}".split("/"))
+            extension = os.path.splitext(path)[1]
+            place = tuple((match["file_id"].removesuffix(extension) + extension).split("/"))
             if {"", ".", ".."} & set(place):
                 return f"{match['file_id']!r} cannot be a file's name", None
         return student, Found(path, place, self._timestamp(path, match.groupdict()))

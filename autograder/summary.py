@@ -111,7 +111,8 @@ def write(folder: Path, found: dict) -> Path:
     """Write <assignment>.json and <assignment>.html into `folder`; the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{found['assignment']}.html"
-    report.write_atomically(page.with_suffix(".json"), json.dumps(found, indent=1) + "\n")
+    text = json.dumps(found, indent=1, ensure_ascii=False).encode(errors="replace").decode()
+    report.write_atomically(page.with_suffix(".json"), text + "\n")  # a name may be no UTF-8
     report.write_atomically(page, to_html(found))
     return page
 

@@ -19,7 +19,7 @@ from traitlets.config import Config
 from autograder import collect
 
 PATTERN = r".*/(?P<student_id>[^/]+)/(?P<file_id>[^/]+)"
-CANVAS = r"/[^/_]+_(?:LATE_)?(?P<student_id>\d+)_\d+_(?P<file_id>.+?)(?:-\d+)?(?:\.[A-Za-z0-9]+)?$"
+CANVAS = r"/[^/_]+_(?:LATE_)?(?P<student_id>\d+)_\d+_(?P<file_id>.+?)(?:-\d+)?(?:\.\w+)?$"
 MOODLE = r"/(?P<student_id>[^/_]+)_\d+_assignsubmission_file/(?P<file_id>[^/]+)"
 BLACKBOARD = r"/[^_]+_(?P<student_id>\w+)_attempt_(?P<timestamp>[0-9\-]+)_(?P<file_id>\w+)"
 
@@ -162,13 +162,16 @@ def test_this_courses_configuration(tmp_path):
     assert "not recognized" not in output
 
 
-def test_the_platforms_names(download):
+@pytest.mark.parametrize("pattern", [CANVAS, ".*" + CANVAS])
+def test_the_platforms_names(download, pattern):
     download.put(
         {
             "submissions.zip": zipped(
                 {
                     "lovelaceada_101_5550_first.ipynb": "{}",
                     "lovelaceada_101_5551_utils-2.py": "x",
+                    "lovelaceada_101_5555_my.data.csv": "x",
+                    "lovelaceada_101_5556_no_extension": "x",
                     "turingalan_LATE_102_5552_first-1.ipynb": "late",
                     "turingalan_LATE_102_5553_data.zip": zipped({"a_103_1_first.ipynb": "p"}),
                     "x_104_5554_y_105_1_first.ipynb": "who",
@@ -176,8 +179,8 @@ def test_the_platforms_names(download):
             )
         }
     )
-    assert download.names(CANVAS) == {
-        "101": {"first.ipynb", "utils.py"},
+    assert download.names(pattern) == {
+        "101": {"first.ipynb", "utils.py", "my.data.csv", "no_extension"},
         "102": {"first.ipynb", "turingalan_LATE_102_5553_data/a_103_1_first.ipynb"},
         "104": {"y_105_1_first.ipynb"},
     }

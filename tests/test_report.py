@@ -367,7 +367,9 @@ def test_odd_files_and_students_cost_nobody_the_export(school):
     summary.write(school.folder / "reports", found)
     page = (school.folder / "reports/tiny.html").read_text(encoding="utf-8")
     assert "<td>n�</td>" in page
-    assert json.loads((school.folder / "reports/tiny.json").read_text())["students"] == 4
+    kept = json.loads((school.folder / "reports/tiny.json").read_text(encoding="utf-8"))
+    assert kept["students"] == 4
+    assert "n?" in kept["not_graded"]
 
 
 def test_texts_are_cut(school):
