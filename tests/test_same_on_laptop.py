@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import nbformat
@@ -65,7 +66,8 @@ def said(cell, varies):
 def run(request, tmp_path_factory):
     """A student's kernel and the judge, for one notebook."""
     notebook = nbformat.read(request.param, 4)
-    resources = {"metadata": {"path": str(tmp_path_factory.mktemp("work"))}}
+    names = {"assignment": request.param.parent.name, "notebook": request.param.stem}
+    resources = {"metadata": {"path": str(tmp_path_factory.mktemp("work"))}, "nbgrader": names}
     run = execute.NotebookRun(execute.Execute(), notebook, resources, sandbox.Limits(), "judge")
     run.assignment, run.name = request.param.parent.name, request.param.stem
     try:
@@ -107,7 +109,8 @@ def test_same_messages_on_a_laptop_and_in_the_judge(run, member):
             continue
         run.student.run(code(SEED), 0, 60)
         in_judge = code(cell.source)
-        run._run_in_judge(0, in_judge, 60)
+        run.deadline = time.monotonic() + 60
+        run._run_in_judge(0, in_judge, cell.source)
         run.student.run(code(SEED), 0, 60)
         on_laptop = code(cell.source)
         run.student.run(on_laptop, 0, 60)
