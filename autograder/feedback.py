@@ -364,7 +364,9 @@ class Page(HTMLExporter):
     ) -> tuple[str, dict]:
         self.budget = Budget(seconds)
         resources = _without_markup(copy.deepcopy(resources or {}))
-        page, resources = super().from_notebook_node(shown(nb, self.budget), resources, **options)
+        nb = shown(nb, self.budget)
+        # past HTMLExporter, which parses the whole page once more to look for texts of pictures
+        page, resources = super(HTMLExporter, self).from_notebook_node(nb, resources, **options)
         return page.encode(errors="replace").decode(), resources  # half an emoji
 
     @pass_context

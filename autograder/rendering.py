@@ -31,7 +31,7 @@ from pygments.token import STANDARD_TYPES
 SIZE = 100_000  # characters of one text that are rendered, or shown as they are
 SECONDS = 2.0  # for one text
 PAGE_SECONDS = 10.0  # for all texts of a page
-PAGE_CHARACTERS = 10_000_000
+PAGE_CHARACTERS = 3_000_000
 DEPTH = 100  # elements inside each other
 IMAGE_BYTES = 5_000_000
 PAGE_IMAGE_BYTES = 50_000_000
