@@ -88,7 +88,7 @@ class Extractor(ExtractorPlugin):
         found = [path for path, mode, _ in files.walk(source) if self._is_usable(path, mode)]
         if not found:
             self.log.warning("No files found in directory: %s", source)
-        packed = [path for path in found if self._is_archive(path)]
+        packed = {path for path in found if self._is_archive(path)}
         self.download = self._whole_class(source, packed)
         for path in found:
             if path not in packed or not self._unpack(source / path, path):
@@ -126,13 +126,20 @@ class Extractor(ExtractorPlugin):
         extension = os.path.splitext(path.name)[1].lower()
         return extension in self.zip_ext and not is_junk(path, self.parent.coursedir)
 
-    def _whole_class(self, source: Path, packed: list[Path]) -> Path | None:
+    def _whole_class(self, source: Path, packed: set[Path]) -> Path | None:
         """The archive of a whole class: the only one, without folders or a student's name."""
         course = self.parent.coursedir
         top = [path for path in packed if len(path.parts) == 1]
         folders = [name for name in os.listdir(source) if (source / name).is_dir()]
         folders = [name for name in folders if not is_junk(Path(name), course)]
-        if len(top) != 1 or folders or is_student(course, _folder(top[0]).name):
+        if len(top) != 1 or is_student(course, _folder(top[0]).name):
+            return None
+        if folders:
+            self.log.warning(
+                "%s lies beside folders, so it is taken for one student's. If it is a whole class, "
+                "unpack it here, or collect it alone.",
+                _shown(top[0]),
+            )
             return None
         if re.match(self.parent.collector_plugin_inst.named_regexp or "$^", f"/{top[0]}"):
             return None

@@ -262,6 +262,12 @@ def test_in_the_download_of_a_class_too(download):
     assert download.says("x0/w/", "/x2/first.ipynb", "leads out of the archive")
 
 
+def test_a_class_beside_folders_is_pointed_out(download):
+    download.put({"export.zip": zipped({"ada/first.ipynb": "{}"}), "bob/first.ipynb": "{}"})
+    assert download.names().keys() == {"export", "bob"}
+    assert download.says("export.zip lies beside folders, so it is taken for one student's")
+
+
 @pytest.mark.parametrize("known_from", ["submitted", "gradebook"])
 def test_a_late_zip_of_a_known_student_is_no_class(download, known_from):
     if known_from == "submitted":
