@@ -522,7 +522,9 @@ def _look(folder: Path, run: Run, student: str, found: Graded) -> None:
         text = table.read_text(encoding="utf-8", errors="replace")
         lines += [line for line in text.splitlines() if student in line]
     found.pages = "\n".join(pages + outputs + lines)
-    found.leaks = leaks(found.pages, hidden_words(SOURCES[run.assignment], run.secret))
+    own = [text for o in run.outcomes for text in o.attacker.answers.values()]
+    words = hidden_words(SOURCES[run.assignment], run.secret)
+    found.leaks = leaks(found.pages, [word for word in words if word not in "\n".join(own)])
     if run.kind == "walls":
         found.scripts += re.findall(rf"{CANARY}: .{{,80}}", "\n".join(outputs))
 
