@@ -174,12 +174,15 @@ def _official(converter: Autograde, assignment: str) -> Official:
                 if cell.locked and cell.cell_type == "code":
                     locked.append(cell.source or "")
             rows += [[notebook.name, cell.name, cell.max_score] for cell in notebook.grade_cells]
-            plain_ones.append(_has_plain_tests(locked))
+            answers = {cell.name for cell in notebook.solution_cells}
+            tests = {c.name for c in notebook.grade_cells if c.cell_type == "code"} - answers
+            plain_ones.append(bool(tests) and _are_plain(locked))
     text = json.dumps([RULES, sorted(map(json.dumps, rows))])
     return Official(hashlib.sha256(text.encode()).hexdigest(), any(plain_ones))
 
 
-def _has_plain_tests(sources: list[str]) -> bool:
+def _are_plain(sources: list[str]) -> bool:
+    """As `execute.imports_for_judge` finds it."""
     return not any(re.search(r"^\s*(import|from)\s+autograder\b", s, re.M) for s in sources)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import nbformat
 import pytest
-from conftest import ASSIGNMENT, Course, cell
+from conftest import ASSIGNMENT, REPOSITORY, Course, cell
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder import sandbox, trial
@@ -164,15 +167,21 @@ def not_by_data(tmp_path_factory):
 
 @needs_sandbox
 def test_the_command_says_what_cannot_run_by_data_and_does_not_switch(not_by_data):
-    from test_nothing_lost import nbgrader
-
-    def command(arguments):
-        from autograder.__main__ import main
-
-        raise SystemExit(main(arguments))
-
-    code, output = nbgrader(not_by_data, "trial", ASSIGNMENT, use=command)
-    assert code == 1, output
+    command = [sys.executable, "-m", "autograder", "trial", ASSIGNMENT]
+    folders = [
+        f"--CourseDirectory.{name}_directory={not_by_data.folder / name}"
+        for name in ("source", "release")
+    ]
+    process = subprocess.run(
+        [*command, *folders],
+        cwd=REPOSITORY,
+        env={**os.environ, "COURSE_GRADING": str(not_by_data.folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = process.stdout + process.stderr
+    assert process.returncode == 1, output
     assert "2 of 6 plain tests cannot run by data: they stay in the student's kernel" in output
     assert "one, source: by data 0 of 1, in the kernel 1 of 1: it looks into the stud" in output
     assert "one, type: by data 0 of 1, in the kernel 1 of 1: objects of the student's h" in output
@@ -186,29 +195,34 @@ def test_the_command_says_what_cannot_run_by_data_and_does_not_switch(not_by_dat
 
 @needs_sandbox
 def test_the_configuration_has_the_last_word(not_by_data):
-    for place, points in (("judge", 4), ("in-kernel", 6)):
-        option = f"--Execute.plain_tests={{'{ASSIGNMENT}': '{place}'}}"
-        log = not_by_data.nbgrader("autograde", ASSIGNMENT, "--force", option)
-        assert "trying" not in log
-        assert not_by_data.rows()["right"].points == points
+    option = f"--Execute.plain_tests={{'{ASSIGNMENT}': 'judge'}}"
+    log = not_by_data.nbgrader("autograde", ASSIGNMENT, "--force", option)
+    assert "trying" not in log
+    row = not_by_data.rows()["right"]
+    assert row.points == 4
+    assert "in-kernel" not in "; ".join(row.notes)
 
 
 @needs_sandbox
-def test_without_the_source_or_with_a_broken_one_grading_goes_on(not_by_data):
+def test_with_a_broken_source_grading_goes_on(not_by_data):
     path = not_by_data.folder / "source" / ASSIGNMENT / "one.ipynb"
     content = path.read_text()
     (not_by_data.folder / "trial").rename(not_by_data.folder / "trial-before")
+    path.write_text("no notebook")
     try:
-        path.write_text("no notebook")
         log = not_by_data.nbgrader("autograde", ASSIGNMENT, "--force")
-        assert "run in the student's kernel: the trial failed" in log
-        assert not_by_data.rows()["right"].points == 6
-        path.unlink()
-        log = not_by_data.nbgrader("autograde", ASSIGNMENT, "--force")
-        assert "the source notebooks, whose solution would show" in log
-        assert not_by_data.rows()["right"].points == 6
     finally:
         path.write_text(content)
+    assert "run in the student's kernel: the trial failed" in log
+    assert not_by_data.rows()["right"].points == 6
+
+
+def test_without_the_source_tests_stay_in_the_kernel(monkeypatch):
+    monkeypatch.setattr(trial, "_sources", lambda converter: iter(()))
+    monkeypatch.setattr(trial, "_official", lambda *_: trial.Official("d", True))
+    found = trial.Trial(SimpleNamespace(log=None), SimpleNamespace(name="ps1")).run()
+    assert found["where"] == trial.IN_KERNEL
+    assert "the source notebooks, whose solution would show" in found["sentence"]
 
 
 # ------------------------------------------------------------------ without kernels
