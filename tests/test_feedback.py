@@ -435,3 +435,22 @@ def test_validation_allows_a_cell_as_long_as_grading_does(tmp_path, monkeypatch)
     if Path(sys.prefix) == install.MAIN.folder:
         installed = Path(sys.prefix) / "etc/jupyter/nbgrader_config.py"
         assert installed.read_text() == install.VALIDATION
+
+
+def test_formgrader_opens_only_courses_of_ones_own(tmp_path, monkeypatch):
+    from nbgrader.coursedir import CourseDirectory
+
+    from autograder.formgrader import is_a_course
+
+    course = CourseDirectory(root=str(tmp_path / "course"))
+    course.submitted_directory = str(tmp_path / "grading" / "submitted")
+    for folder in ("course/autograded/ann/ps1", "grading/submitted/ann/ps1", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "nbgrader_config.py").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "grading" / "submitted" / "ann" / "ps1")
+    assert is_a_course(str(tmp_path / "course"), course)
+    assert is_a_course(str(tmp_path / "other"), course)
+    for folder in ("course/autograded/ann/ps1", "grading/submitted/ann/ps1", "link", "absent"):
+        assert not is_a_course(str(tmp_path / folder), course), folder
+    monkeypatch.setattr("os.getuid", lambda: 12345)
+    assert not is_a_course(str(tmp_path / "other"), course)
