@@ -50,7 +50,7 @@ NAMES = _words("""
 DOTTED = _words("""
     os._exit os.abort os.chmod os.environ os.execv os.fork os.getppid os.kill os.popen os.setsid
     os.symlink os.system sys._getframe sys.modules sys.path sys.setprofile sys.settrace
-    check.reference_networks check.secret_seed""")
+    check.reference_networks check.secret_seed longmemory.read_grammar""")
 ATTRIBUTES = _words("""
     __class__ __code__ __closure__ __globals__ __mro__ __subclasses__ ast_transformers do_execute
     f_back f_globals f_locals get_objects history_manager input_transformer_manager
