@@ -221,7 +221,7 @@ CHANGEABLE = list, dict, set, bytearray, deque, np.ndarray
 
 # What a plain test can do with an object of the student's, the object first.
 ACTIONS: dict[str, Callable] = {
-    "call": lambda function, *args, **kwargs: function(*args, **kwargs),
+    "call": lambda function, /, *args, **kwargs: function(*args, **kwargs),
     "attribute": getattr,
     "set attribute": setattr,
     "delete attribute": delattr,

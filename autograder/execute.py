@@ -369,7 +369,7 @@ class NotebookRun:
         process = self.student.km.provisioner.pid
         self.judge.quietly(f"_judge.connect({self.student.km.connection_file!r}, {process})")
         if self.plain and self.trial.get("prelude"):
-            self.judge.quietly(f"_judge.plain.run_plain({self.trial['prelude']!r}, globals())")
+            self.judge.quietly(f"_judge.plain.prepare({self.trial['prelude']!r}, globals())")
         self.introduced = True
 
     def _judge_environment(self) -> dict[str, str]:

@@ -59,8 +59,8 @@ class Names(dict):
     """What test cells have defined; every other name is the student's, asked for when read."""
 
     def __missing__(self, name: str) -> Any:
-        if hasattr(builtins, name):
-            raise KeyError(name)  # Python looks there itself
+        if hasattr(builtins, name) or name.startswith("__"):
+            raise KeyError(name)  # Python knows where to look
         if name not in _fetched:
             _fetched[name] = _own(name, _use("name", name))
         return _fetched[name]
@@ -113,6 +113,12 @@ def permit(uses: Iterable[str] | None) -> None:
     """
     global _permitted
     _permitted = uses if uses is None or uses == ALL else frozenset(uses)
+
+
+def prepare(source: str, known: dict[str, Any]) -> None:
+    """Define what tests read of the course's own cells (see `trial.prelude`)."""
+    with contextlib.suppress(Exception):  # what is missing then is asked of the student's kernel
+        run_plain(source, known)
 
 
 def run_plain(source: str, known: dict[str, Any]) -> Any:
@@ -215,7 +221,7 @@ def _kind(remote: Remote) -> str:
 # ------------------------------------------------------------------ asking the student's kernel
 
 
-def _use(action: str, *args: Any, **kwargs: Any) -> Any:
+def _use(action: str, /, *args: Any, **kwargs: Any) -> Any:
     """Have something done in the student's kernel (see `agent.ACTIONS`); the value it gives."""
     request = {"op": "use", "action": action, "args": list(args), "kwargs": kwargs}
     try:
@@ -498,7 +504,7 @@ class RemoteFunction(Remote):
 
     __slots__ = ()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return _use("call", self, *args, **kwargs)
 
 
@@ -507,7 +513,7 @@ class RemoteMethod(RemoteFunction):
 
     __slots__ = ("_title",)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         title = object.__getattribute__(self, "_title")
         if (args or kwargs) and not _may(f".{title}()", default=True):
             raise _problem(

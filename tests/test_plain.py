@@ -100,6 +100,7 @@ def increment():
     counter += 1
 def leave(): raise SystemExit(1)
 def looks(name): return globals().get(name)
+def options(**kwargs): return kwargs
 def stub(): raise NotImplementedError()
 def reads(path): return open(path).read()
 
@@ -275,6 +276,12 @@ assert last(2) == [1, 4, 9, 16]
     "%matplotlib": "%matplotlib inline\nassert squares(1) == [1]",
     "numpy.testing": "import numpy.testing as t\nt.assert_allclose(squares(2), [1, 4])",
     "pytest.approx": "import pytest\nassert squares(2) == pytest.approx([1, 4])",
+    "annotations": "n: int = 3\nassert squares(n)[-1] == 9",
+    "arguments of any name": """
+assert options(action=1, function=2, self=3, args=[4]) == {
+    "action": 1, "function": 2, "self": 3, "args": [4]
+}
+""",
     "f-strings": 'assert f"{squares(1)}" == "[1]" and f"{counter:03d}" == "000"',
     "lambda and walrus": "assert (lambda n: squares(n))(1) == [1] and (n := squares(1)) == n",
 }
@@ -376,6 +383,13 @@ def test_names_of_earlier_tests_are_known_to_later_ones():
     plain.names.clear()
     plain.names.update(kept)
     run("assert expected == [1, 4] and helper()[1] == 1")
+
+
+def test_what_cannot_be_prepared_is_asked_of_the_student():
+    prelude = "try:\n    @apply\n    def given(): pass\nexcept Exception:\n    pass\nnumber = 3"
+    plain.prepare(prelude, {})
+    assert run("number + counter") == 3
+    plain.prepare("1 +", {})
 
 
 def test_names_of_the_test_are_not_the_students_to_change(notebook):
