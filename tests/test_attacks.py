@@ -18,6 +18,7 @@ from autograder import alerts, attacks, classroom, sandbox
 
 REASON = sandbox.unavailable_reason()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+pytestmark = pytest.mark.timeout(3600)  # the first test waits for all gradings
 ATTACKERS = [(name, member) for name in attacks.SOURCES for member in classroom.attackers(name)]
 NAMES = [f"{assignment}/{member.name}" for assignment, member in ATTACKERS]
 
@@ -77,6 +78,12 @@ def test_problems_are_found():
         "plain/sly: 999 s, 180 s are allowed",
         "plain/sly: a page holds <script>",
     ]
+
+
+def test_an_alert_may_be_more_than_can_be_expected():
+    member = classroom.Attacker("quiet", "prints", no_alert="a print is everyday")
+    outcome = attacks.Outcome(member, "plain", due=0, maximum=11, points={"ours": 0.0})
+    assert attacks.find_problems([outcome], []) == []
 
 
 def encoded(word):

@@ -19,7 +19,10 @@ from nbgrader.api import Gradebook
 from autograder import sandbox
 
 REASON = sandbox.unavailable_reason()
-pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+pytestmark = [
+    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
+    pytest.mark.timeout(2400),  # the first test of a course waits for its grading
+]
 FIXTURES = Path(nbgrader.__file__).parent / "tests" / "apps" / "files"
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 LIMITS = f"--Execute.limits={{'*': {{'cell_seconds': 2, 'memory_bytes': {2 * 2**30}}}}}"
