@@ -100,9 +100,9 @@ class Autograde(nbgrader.converters.Autograde):
 
     submission_seconds = Integer(
         0,
-        help="How long a submission may take in all: mending it, kernels, cells, alerts. 0: a "
-        "minute, and for each notebook a minute, notebook_seconds one and a half times, and "
-        "cell_seconds twice.",
+        help="How many seconds a submission may take in all: mending it, kernels, cells, alerts. "
+        "0: a minute, and for each notebook a minute, one and a half times its notebook_seconds "
+        "and twice its cell_seconds.",
     ).tag(config=True)
     memory_bytes = Integer(
         0,
@@ -298,7 +298,7 @@ class Autograde(nbgrader.converters.Autograde):
         theirs = {source / excluded for excluded in self.exclude_overwriting.get(name, [])}
         execute = Execute(parent=self)
         secret = execute.secret_file
-        limits = sandbox.Limits(**{**execute.limits.get("*", {}), **execute.limits.get(name, {})})
+        limits = execute.limits_of(name)
         # Hidden parts may take half as long again (see `execute`).
         running = limits.notebook_seconds * 3 // 2 + 2 * limits.cell_seconds
         self._notebook_seconds = running + PATIENCE

@@ -35,7 +35,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output, output_from_msg
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked, is_solution
-from traitlets import Bool, Dict, Unicode
+from traitlets import Bool, Dict, Integer, Unicode
 
 from autograder import check, sandbox, scoring, syntax, visible, wire
 from autograder.judge import ENDED_PYTHON, ends_python
@@ -66,6 +66,11 @@ class Execute(NbGraderPreprocessor):
         help="Fields of autograder.sandbox.Limits that differ from their defaults, per assignment: "
         "{'*': {'cell_seconds': 60}, 'cnn_lstm': {'memory_bytes': 8 * 2**30}}"
     ).tag(config=True)
+    timeout = Integer(
+        None,
+        allow_none=True,
+        help="nbgrader's name for `cell_seconds` where `limits` does not set them.",
+    ).tag(config=True)
     secret_file = Unicode(
         "", help="File with the seed of the hidden test sets; only the judge reads it."
     ).tag(config=True)
@@ -86,15 +91,19 @@ class Execute(NbGraderPreprocessor):
         if self._unreadable(nb):
             return nb, resources
         assignment = resources["nbgrader"]["assignment"]
-        fields = {**self.limits.get("*", {}), **self.limits.get(assignment, {})}
         plain = self.plain_tests.get(assignment, self.plain_tests.get("*", "auto"))
-        run = NotebookRun(self, nb, resources, sandbox.Limits(**fields), plain)
+        run = NotebookRun(self, nb, resources, self.limits_of(assignment), plain)
         try:
             run.execute()
         finally:
             run.close()
         resources.setdefault("autograder", {})["seconds"] = run.seconds
         return nb, resources
+
+    def limits_of(self, assignment: str) -> sandbox.Limits:
+        """The limits of an assignment's kernels."""
+        usual = {"cell_seconds": self.timeout} if (self.timeout or 0) > 0 else {}
+        return sandbox.Limits(**usual | self.limits.get("*", {}) | self.limits.get(assignment, {}))
 
     def _unreadable(self, nb: NotebookNode) -> bool:
         note = nb.metadata.get("autograder", {}).get("not_graded")
