@@ -60,7 +60,7 @@ c.Execute.secret_file = str(grading / "secret_seed")
 c.Execute.sandbox = os.environ.get("COURSE_UNSANDBOXED") != "1"
 
 # `nbgrader validate` gives a cell the time that it has when it is graded.
-c.Validator.Execute.timeout = sandbox.Limits().cell_seconds
+c.ExecutePreprocessor.timeout = sandbox.Limits().cell_seconds
 
 # Feedback shows messages and points, not hidden tests; what nobody has graded does not look like 0.
 # No page runs or loads anything of a student's, for students nor in formgrader.

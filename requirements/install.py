@@ -48,7 +48,7 @@ VALIDATION = """\
 from autograder.sandbox import Limits
 
 c = get_config()
-c.Validator.Execute.timeout = Limits().cell_seconds
+c.ExecutePreprocessor.timeout = Limits().cell_seconds
 """
 KERNEL_ENV = {
     "python3": {
