@@ -201,7 +201,9 @@ class Desk:
                 f"the process that graded it needed more than {self.process_bytes / GiB:.1f} GiB "
                 "of memory for itself; see Autograde.process_bytes"
             )
-        how = f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+        names = {number.value: number.name for number in signal.Signals}
+        ended = names.get(-status, f"signal {-status}")
+        how = f"exit status {status}" if status >= 0 else ended
         return f"the process that graded it ended ({how})"
 
     def end(self) -> None:
