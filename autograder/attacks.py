@@ -407,9 +407,12 @@ def _nbgrader(folder: Path, how: Grader, *arguments: str) -> int:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        while process.poll() is None:
-            most = max(most, _memory(process.pid))
-            time.sleep(0.3)
+        try:
+            while process.poll() is None:
+                most = max(most, _memory(process.pid))
+                time.sleep(0.3)
+        finally:
+            process.kill()
     return most
 
 
