@@ -154,7 +154,7 @@ def clean_output(output: NotebookNode, budget: Budget) -> NotebookNode:
 
 def _clean_data(data: dict, budget: Budget) -> tuple[dict, str | None]:
     """The best harmless representation, and the text that stands for it elsewhere."""
-    if WIDGET in data:
+    if WIDGET in data or not data:
         return {}, None
     text = budget.text(data["text/plain"]) if isinstance(data.get("text/plain"), str) else None
     for kind in ("text/html", "text/markdown", "text/latex", "image/png", "image/jpeg"):
