@@ -13,6 +13,8 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests
 
 BEGIN_HIDDEN = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
+CLOCKS = {"time", "perf_counter", "monotonic", "process_time", "now", "default_timer"}
+CLOCKS |= {f"{name}_ns" for name in CLOCKS}
 
 
 def parse_cell(source: str) -> ast.Module:
@@ -27,8 +29,8 @@ def split_hidden(source: str) -> tuple[str, str]:
     """A test cell's source in two: what is run at its place, and what is run later, hidden.
 
     The hidden part is all from the first hidden test on. Where the two cannot be run one after the
-    other, because hidden tests begin inside a block, students' own version of the cell comes first
-    and then all of it.
+    other, because hidden tests begin inside a block or because time is measured across them,
+    students' own version of the cell comes first and then all of it.
     """
     lines = source.split("\n")
     marks = [n for n, line in enumerate(lines) if BEGIN_HIDDEN in line]
@@ -36,11 +38,15 @@ def split_hidden(source: str) -> tuple[str, str]:
         return source, ""
     visible, hidden = "\n".join(lines[: marks[0]]), "\n".join(lines[marks[0] :])
     try:
-        parse_cell(visible)
-        parse_cell(hidden)
-    except SyntaxError:
-        return _if_code(released(source)), source
-    return visible, hidden
+        belong_together = all([_reads_a_clock(visible), _reads_a_clock(hidden)])
+    except SyntaxError:  # one of them is no code by itself
+        belong_together = True
+    return (_if_code(released(source)), source) if belong_together else (visible, hidden)
+
+
+def _reads_a_clock(source: str) -> bool:
+    calls = [node.func for node in ast.walk(parse_cell(source)) if isinstance(node, ast.Call)]
+    return any(getattr(f, "attr", getattr(f, "id", "")) in CLOCKS for f in calls)
 
 
 def _if_code(source: str) -> str:

@@ -32,3 +32,12 @@ def test_titles_of_parts_are_texts_that_stand_in_the_code():
         'with points.part(2, f"{x} words"):\n    pass\nwith points.part(1, title="tail"):\n    pass'
     )
     assert syntax.part_titles(source) == {"zero", "tail"}
+
+
+def test_time_that_is_measured_across_hidden_tests_is_measured_in_one_go():
+    mark, end = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+    start, late = "start = time.perf_counter()\nf(1)", "assert time.perf_counter() - start < 1"
+    whole = f"{start}\n{mark}\nf(2)\n{end}\n{late}"
+    assert syntax.split_hidden(whole) == (f"{start}\n{late}", whole)
+    apart = f"f(1)\n{mark}\n{start}\n{late}\n{end}"
+    assert syntax.split_hidden(apart) == ("f(1)", f"{mark}\n{start}\n{late}\n{end}")
