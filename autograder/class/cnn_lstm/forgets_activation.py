@@ -1,8 +1,8 @@
 # ---
-# note: no ReLU after the convolution; a linear network in front of the LSTM still learns the task
+# note: no ReLU after the convolution; stops after one epoch, long before the task is learned
 # scores:
-#   pytorch: {function: 0}
-#   keras: {function: 0}
+#   pytorch: {function: 0, accuracy: 0}
+#   keras: {function: 0, accuracy: 0}
 # ---
 # %% pytorch model-answer
 class CNNLSTM(nn.Module):
@@ -33,3 +33,15 @@ def build_cnn_lstm(vocab_size, embedding_dim, num_filters, kernel_size, hidden_s
             layers.Dense(1, activation="sigmoid"),
         ]
     )
+
+
+# %% pytorch settings
+EPOCHS = 1
+BATCH_SIZE = 64
+LEARNING_RATE = 0.005
+
+
+# %% keras settings
+EPOCHS = 1
+BATCH_SIZE = 64
+LEARNING_RATE = 0.01
