@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import ast
 import builtins
+import copy
 import hashlib
 import json
 import os
@@ -116,7 +117,7 @@ def configured(converter: Autograde, assignment: str) -> str:
 
 def _told(assignment: Assignment, place: str, notebooks: dict[str, dict]) -> Assignment:
     """The assignment with this said in its configuration."""
-    config = assignment.config.copy()
+    config = copy.deepcopy(assignment.config)
     config.Execute.plain_tests = {assignment.name: place}
     config.Execute.plain_trial = notebooks
     return replace(assignment, config=config)

@@ -12,8 +12,10 @@ import nbformat
 import pytest
 from conftest import ASSIGNMENT, REPOSITORY, Course, cell
 from nbformat.v4 import new_code_cell, new_notebook
+from traitlets.config import Config
 
 from autograder import sandbox, trial
+from autograder.parcel import Assignment
 
 REASON = sandbox.unavailable_reason()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -262,6 +264,16 @@ def test_an_explanation_is_one_sentence(source, sentence):
     text = trial.explanation(source, "NotByDataError: x\ny")
     assert text.startswith(sentence)
     assert "\n" not in text
+
+
+def test_what_is_said_to_a_run_is_not_said_to_the_next():
+    config = Config({"Execute": {"plain_tests": {"*": "auto"}, "sandbox": True}})
+    told = trial._told(Assignment("ps1", config, b"", {}), trial.JUDGE, {"one": {}})
+    assert told.config.Execute.plain_tests == {"ps1": "judge"}
+    assert told.config.Execute.plain_trial == {"one": {}}
+    assert told.config.Execute.sandbox
+    assert config.Execute.plain_tests == {"*": "auto"}
+    assert "plain_trial" not in config.Execute
 
 
 def compare(source, stock, judged, blank=(0, 0), odd=()):
