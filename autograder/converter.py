@@ -273,7 +273,16 @@ class Autograde(nbgrader.converters.Autograde):
     def _is_graded(self, student: str, digest: str) -> bool:
         entry = self._entries.get(student, {})
         same = entry.get("state") == journal.GRADED and entry["digest"] == digest
-        return same and student in self._saved and self._destination(student).exists()
+        asked_for = self.coursedir.notebook_id
+        names = set() if asked_for == "*" else self._handed_in(student, asked_for)
+        place = self._destination(student)
+        there = place.exists() and all((place / name).exists() for name in names)
+        return same and student in self._saved and there
+
+    def _handed_in(self, student: str, pattern: str = "*") -> set[str]:
+        """The assignment's notebooks that a student has handed in."""
+        folder = Path(self._format_source(self.coursedir.assignment_id, student))
+        return {path.name for path in folder.glob(f"{pattern}.ipynb")} & self._known
 
     def _grade(self, student: str, digest: str) -> None:
         try:
@@ -337,8 +346,8 @@ class Autograde(nbgrader.converters.Autograde):
     def read(self, student: str) -> Submission:
         """What a student handed in: the assignment's notebooks, and files that lie beside them."""
         folder = Path(self._format_source(self.coursedir.assignment_id, student))
-        handed_in = sorted(folder.glob(f"{self.coursedir.notebook_id}.ipynb"))
-        notebooks = {path.name: _content(path) for path in handed_in if path.name in self._known}
+        names = sorted(self._handed_in(student, self.coursedir.notebook_id))
+        notebooks = {name: _content(folder / name) for name in names}
         seconds = self.submission_seconds or PATIENCE + len(notebooks) * self._notebook_seconds
         others, when = self._read_files(folder), _timestamp(folder)
         return Submission(student, notebooks, others, when, seconds=seconds)
@@ -406,8 +415,8 @@ class Autograde(nbgrader.converters.Autograde):
         self.log.info("%s %s", "Not graded:" if result.broken else "Graded", result.student)
 
     def _is_complete(self, result: Result) -> bool:
-        others = self.coursedir.notebook_id == "*" or self._is_graded(result.student, result.digest)
-        return result.complete and others
+        whole = self._handed_in(result.student) <= result.graded.notebooks.keys()
+        return result.complete and (whole or self._is_graded(result.student, result.digest))
 
     def _lay_out(self, result: Result) -> None:
         """Make the folder of a graded submission: its files and the graded notebooks."""
