@@ -191,7 +191,7 @@ def test_the_command_says_what_cannot_run_by_data_and_does_not_switch(not_by_dat
     log = not_by_data.nbgrader("autograde", ASSIGNMENT)
     assert "trying" not in log
     row = not_by_data.rows()["right"]
-    assert row.points == 6
+    assert row.raw_score == 6
     assert "one.ipynb: in-kernel" in "; ".join(row.notes)
 
 
@@ -201,7 +201,7 @@ def test_the_configuration_has_the_last_word(not_by_data):
     log = not_by_data.nbgrader("autograde", ASSIGNMENT, "--force", option)
     assert "trying" not in log
     row = not_by_data.rows()["right"]
-    assert row.points == 4
+    assert row.raw_score == 4
     assert "in-kernel" not in "; ".join(row.notes)
 
 
@@ -216,7 +216,7 @@ def test_with_a_broken_source_grading_goes_on(not_by_data):
     finally:
         path.write_text(content)
     assert "run in the student's kernel: the trial failed" in log
-    assert not_by_data.rows()["right"].points == 6
+    assert not_by_data.rows()["right"].raw_score == 6
 
 
 def test_without_the_source_tests_stay_in_the_kernel(monkeypatch):
