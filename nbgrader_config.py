@@ -4,7 +4,13 @@ import os
 import warnings
 from pathlib import Path
 
-from autograder import converter, formgrader, sandbox
+try:
+    from autograder import converter, formgrader, sandbox
+except Exception as error:  # nbgrader would go on without this file, and so without the sandbox
+    raise SystemExit(
+        f"nbgrader_config.py needs this course's environment ({error}): run `make setup`, then "
+        "`source .venv/bin/activate`."
+    ) from None
 
 c = get_config()  # noqa: F821 (given by traitlets)
 

@@ -8,6 +8,7 @@ and the next run grades what is unfinished, failed or changed.
 
 from __future__ import annotations
 
+import copy
 import glob
 import logging
 import os
@@ -329,7 +330,7 @@ class Autograde(nbgrader.converters.Autograde):
 
     def _config_to_send(self) -> Config:
         """The configuration without what only this process needs, and nbgrader does not know."""
-        config = self.config.copy()
+        config = copy.deepcopy(self.config)  # `Config.copy` shares its sections
         ours = Autograde.class_own_traits(config=True)
         for name in [*ours, "pre_convert_hook", "post_convert_hook"]:
             for part in (config.Autograde, config.BaseConverter):

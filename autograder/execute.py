@@ -512,6 +512,7 @@ class Client:
         self.reply: dict = {}
         # Nothing but its source: nbclient listens to tags, for one.
         bare = NotebookNode(cell_type="code", source=cell.source, metadata={}, outputs=[])
+        self.client.nb.cells[index] = bare  # where a display that is updated looks for it
         try:
             self.client.execute_cell(bare, index, store_history=True)
         except DeadKernelError:
@@ -642,8 +643,10 @@ class BoundedClient(NotebookClient):
                 return None
             if kind in OUTPUTS and self._is_too_much(msg, cell):
                 return None
-            if kind in ("display_data", "execute_result", "error"):
-                nbformat.validate(output_from_msg(msg), ref=kind, version=4)
+            if kind in OUTPUTS[1:]:
+                name = kind.removeprefix("update_")
+                header = {**msg["header"], "msg_type": name}
+                nbformat.validate(output_from_msg({**msg, "header": header}), ref=name, version=4)
             if kind in (*OUTPUTS, "clear_output", "execute_input"):
                 return super().process_message(msg, cell, cell_index)
         except CellExecutionComplete:

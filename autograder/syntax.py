@@ -65,11 +65,13 @@ def released(source: str) -> str:
 
 
 def part_titles(source: str) -> set[str]:
-    """The titles that a test's author gave to its parts (see `check.Points.part`), in plain words.
+    """What may be shown as the title of a part that failed (see `check.Points.part`).
 
-    A title that is put together while the test runs is none of them: it may hold the test's data.
+    That is any text which stands in what students have of the cell, and what stands in the call; a
+    title that is put together while the test runs is none of them: it may hold the test's data.
     """
-    titles = set()
+    nodes = ast.walk(parse_cell(_if_code(released(source))))
+    titles = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     for node in ast.walk(parse_cell(source)):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "part":
             arguments = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "title")]

@@ -179,7 +179,8 @@ class _Packer:
             if other is not value:
                 return self.pack(other, depth + 1)
         raise WireError(
-            f"expected plain data (numbers, strings, lists, dicts, arrays, …), found {type(value).__name__}"
+            "expected plain data (numbers, strings, lists, dicts, arrays, …), "
+            f"found {type(value).__name__}"
         )
 
 

@@ -31,7 +31,15 @@ def test_titles_of_parts_are_texts_that_stand_in_the_code():
         'with points.part(1, "zero"):\n    check("secret")\n'
         'with points.part(2, f"{x} words"):\n    pass\nwith points.part(1, title="tail"):\n    pass'
     )
-    assert syntax.part_titles(source) == {"zero", "tail"}
+    mark, end = f"### {syntax.BEGIN_HIDDEN}", "### END HIDDEN TESTS"
+    hidden = f'for title in ["hidden words"]:\n    pass\n{source}'
+    visible = 'def grade(cases):\n    for name in ["one", "two"]:\n        part(1, name)'
+    assert syntax.part_titles(f"{visible}\n{mark}\n{hidden}\n{end}") == {
+        "one",
+        "two",
+        "zero",
+        "tail",
+    }
 
 
 def test_time_that_is_measured_across_hidden_tests_is_measured_in_one_go():
