@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import re
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -24,11 +26,12 @@ NAMES = [f"{assignment}/{member.name}" for assignment, member in ATTACKERS]
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded():
     """(outcomes by name, traces, folder of the courses)."""
-    folder = tmp_path_factory.mktemp("attacks")
-    outcomes, traces, _ = attacks.attack(folder, ["ours"])
-    return {outcome.name: outcome for outcome in outcomes}, traces, folder
+    # Not in pytest's own folder, whose path leaves too little room for those of sockets.
+    with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
+        outcomes, traces, _ = attacks.attack(Path(folder), ["ours"])
+        yield {outcome.name: outcome for outcome in outcomes}, traces, Path(folder)
 
 
 @needs_sandbox
