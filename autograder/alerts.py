@@ -73,7 +73,7 @@ LARGE = 20_000  # characters of one constant or list
 SECONDS = 10  # for all code of a notebook
 MOST = 100  # alerts that one look at a notebook may give
 FEW = 5  # cells that are named one by one if the same is to be said of them
-RUN_TAGS = {"raises-exception", "skip-execution"}  # nbclient would heed them
+SKIP_TAG = "skip-execution"  # nbclient would heed it
 MOST_FILES, LONGEST_NAME = 10_000, 300
 STARTUP = {"sitecustomize", "usercustomize", "conftest", "nbgrader_config", "jupyter_config"}
 SHADOWED = sys.stdlib_module_names | _words("""
@@ -217,8 +217,8 @@ def _edits(
         yield "the version of the cell's metadata was edited"
     if official.name in points and metadata.get("points") != points[official.name]:
         yield "the points were edited"
-    for tag in sorted(RUN_TAGS.intersection(cell.metadata.get("tags", []))):
-        yield f"the tag {tag} would change how the cell is run"
+    if SKIP_TAG in cell.metadata.get("tags", []):
+        yield f"the tag {SKIP_TAG} would keep the cell from being run"
 
 
 def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> list[str]:
