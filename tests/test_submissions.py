@@ -229,7 +229,7 @@ def test_cells_of_the_assignment_are_the_gradebooks(desk, good):
     said = "\n".join(record(notebook).alerts)
     for text in ("role was edited", "type was edited", "tag skip-execution", "kernel was changed"):
         assert text in said
-    assert len(record(notebook).alerts) == 10  # and not one per cell
+    assert len(record(notebook).alerts) == 9  # and not one per cell
 
 
 def test_pictures_of_a_written_answer_stay(desk, good):
