@@ -73,12 +73,13 @@ def accuracy(net, index, encoded, labels, batch_size):
 
 
 # %% sentiment save-answer
+import json
 from pathlib import Path
 
 
 def save(folder, net, word_to_id):
     net.save_parameters(str(Path(folder) / "weights"))
-    lines = [f"{number} {word!a}" for word, number in word_to_id.items()]
+    lines = [f"{number} {json.dumps(word)}" for word, number in word_to_id.items()]
     (Path(folder) / "words.txt").write_text("\n".join(lines))
 
 
@@ -89,11 +90,9 @@ def load_net(folder, **sizes):
 
 
 def load_ids(folder):
-    import ast
-
     lines = (Path(folder) / "words.txt").read_text().splitlines()
     pairs = (line.split(" ", 1) for line in lines)
-    return {ast.literal_eval(word): int(number) for number, word in pairs}
+    return {json.loads(word): int(number) for number, word in pairs}
 
 
 # %% sentiment infer-answer
