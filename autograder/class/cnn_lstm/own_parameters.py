@@ -1,5 +1,5 @@
 # ---
-# note: right, but written differently (bare parameters and einsum in PyTorch, functional Keras)
+# note: right, but written differently (bare parameters and einsum in PyTorch; in Keras the count)
 # ---
 # %% pytorch count-answer
 def count_parameters(vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
@@ -78,31 +78,3 @@ def count_parameters(**sizes):
         layer["lstm"] += filters * units + units**2 + units
     layer["classifier"] += units + 1
     return layer
-
-
-# %% keras model-answer
-def build_cnn_lstm(vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
-    tokens = keras.Input((None,), dtype="int64")
-    words = layers.Embedding(vocab_size, embedding_dim)(tokens)
-    before, after = (kernel_size - 1) // 2, kernel_size // 2
-    padded = layers.ZeroPadding1D((before, after))(words)
-    features = layers.ReLU()(layers.Conv1D(num_filters, kernel_size)(padded))
-    pairs = layers.MaxPool1D()(features)
-    state = layers.RNN(layers.LSTMCell(hidden_size))(pairs)
-    return keras.Model(tokens, layers.Activation("sigmoid")(layers.Dense(1)(state)))
-
-
-# %% keras train-answer
-def train(model, tokens, labels, epochs, batch_size, learning_rate):
-    import numpy as np
-
-    model.compile(keras.optimizers.Adam(learning_rate), keras.losses.BinaryCrossentropy())
-    losses = []
-    for _ in range(epochs):
-        order = np.random.permutation(len(tokens))
-        cuts = range(batch_size, len(order), batch_size)
-        total = 0.0
-        for rows in np.split(order, cuts):
-            total += len(rows) * model.train_on_batch(tokens[rows], labels[rows, None])
-        losses.append(np.float64(total / len(order)))
-    return tuple(losses)
