@@ -195,12 +195,9 @@ def _no_answer(process: int, reason: str = "") -> NoAnswerError:
     """The error for a request without an answer; it also marks the record."""
     global _deadline, _unanswered
     if not reason and not _lives(process):
-        reason = "its Python stopped"
-    if not reason:
-        reason = f"within {_limit:g} seconds; is there an endless loop?"
-    _unanswered = (
-        f"{check.NO_ANSWER}: {reason}" if reason[0] != "w" else f"{check.NO_ANSWER} {reason}"
-    )
+        reason = ": its Python stopped"
+    reason = reason or f" within {_limit:g} seconds; is there an endless loop?"
+    _unanswered = f"{check.NO_ANSWER}{reason}"
     _deadline = 0.0  # the rest of this test need not wait
     return NoAnswerError(_unanswered)
 
