@@ -40,7 +40,6 @@ class Agent:
         self.operations: dict[str, Callable] = {
             "get": self.get,
             "call": self.call,
-            "attribute": self.attribute,
             "use": self.use,
             "predict": self.predict,
             "weights": self.weights,
@@ -67,10 +66,6 @@ class Agent:
         """Call a function or class of the notebook, by name or by reference."""
         function = self._find(target) if isinstance(target, str) else target
         return self._export(function(*args, **kwargs))
-
-    def attribute(self, ref: Any, name: str) -> Any:
-        """An attribute of an object: data if it is plain data, otherwise a reference."""
-        return self._export(getattr(ref, name))
 
     def use(self, action: str, args: list, kwargs: dict) -> wire.Packed:
         """What a plain test does with names and objects (see ACTIONS), and all that came of it.
