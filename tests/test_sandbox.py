@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -345,11 +346,15 @@ class TestWalls:
             sandbox.read_file(inside.folder, secret.name, 100)
         inside.run(f"os.unlink({here!r}); os.rename({here + '2'!r}, {here!r})")
 
-    def test_link_in_the_place_of_a_socket(self, kernels, tmp_path):
+    def test_link_in_the_place_of_a_socket(self, kernels):
         """A new client of the kernel is not led to another socket of this machine."""
         inside, _ = kernels
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(str(tmp_path / "s"))
+        with (
+            tempfile.TemporaryDirectory(prefix="s-") as folder,  # a socket's path must be short
+            socket.socket(socket.AF_UNIX) as server,
+        ):
+            place = f"{folder}/s"
+            server.bind(place)
             server.listen()
             server.settimeout(1)
             code = f"""
@@ -358,12 +363,12 @@ class TestWalls:
                 file = Path(get_ipython().kernel.config["IPKernelApp"]["connection_file"])
                 for path in glob.glob(json.loads(file.read_text())["ip"] + "-*"):
                     os.rename(path, path + ".mine")
-                    os.symlink({str(tmp_path / "s")!r}, path)
+                    os.symlink({place!r}, path)
                     print("planted")
             """
             assert inside.run(code) == "\n".join(["planted"] * 5)
             planted = inside.manager.provisioner.run / "ipc" / f"k-{inside.manager.shell_port}"
-            assert os.readlink(planted) == str(tmp_path / "s")
+            assert os.readlink(planted) == place
             client = BlockingKernelClient(connection_file=inside.manager.connection_file)
             client.load_connection_file()
             client.start_channels()

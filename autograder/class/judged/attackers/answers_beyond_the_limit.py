@@ -2,6 +2,7 @@
 # note: wrong answers that are so long that the judge's sentence about them would fill all output
 # kind: points
 # known_from: a result that comes after the limit of output and is dropped
+# no_alert: a wrong answer that can still be read is a wrong answer, however long it is
 # ---
 # %% judged double-answer
 def double(x):

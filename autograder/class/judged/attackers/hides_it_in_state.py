@@ -42,5 +42,6 @@ print(remember.__defaults__)
 print(getattr(__import__("builtins"), "notes", ""), remember.__defaults__, remember.__dict__)
 print(__import__("sys").modules.get("notes"), getattr(get_ipython(), "notes", ""), Out, In)
 agent = vars(__import__("autograder.agent").agent.agent())
-print({name: value for name, value in agent.items() if name != "namespace"})
+own = ("namespace", "next_id")  # its id begins at the time
+print({name: value for name, value in agent.items() if name not in own})
 get_ipython().run_line_magic("history", "-g")
