@@ -491,7 +491,7 @@ def _layers(arrays: list[tuple[str, np.ndarray]]) -> dict[str, int]:
 
 
 def _named(layers: dict[str, int]) -> str:
-    shown = [f"{_cut(name, 100)} {count:,}" for name, count in layers.items()][:12]
+    shown = [f"{_cut(name, 60)} {count:,}" for name, count in layers.items()][:12]
     return ", ".join(shown) + (f" and {len(layers) - 12} more" if len(layers) > 12 else "")
 
 
