@@ -4,7 +4,7 @@ PYTHON := $(shell for p in python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo $$p && break; done)
 LECTURES = $(wildcard lectures/*.ipynb)
 NOTEBOOKS = $(LECTURES) $(wildcard solutions/*/*.ipynb)
-# one test file at a time on each core, two at most: some of them grade with every core
+# one group of tests at a time on each core, two at most: some of them grade with every core
 WORKERS = 2
 # nbgrader looks for its tools (alembic) on PATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -27,7 +27,7 @@ mutants: setup  ## make small mistakes in every solution: do the tests notice th
 	python -m autograder mutants $(notdir $(wildcard solutions/*))
 
 test: setup  ## run the whole test suite
-	pytest --numprocesses $(WORKERS) --dist loadfile
+	pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=40
 	pytest --numprocesses $(WORKERS) --dist loadfile --nbval-lax solutions
 	$(if $(LECTURES),COURSE_QUICK=1 pytest --numprocesses $(WORKERS) --dist loadfile --nbval lectures)
 

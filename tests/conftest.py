@@ -15,6 +15,29 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 REPOSITORY = Path(__file__).parent.parent
 ASSIGNMENT = "tiny"
+# What takes longest comes first, so that no process is left alone with it at the end.
+LONGEST = [
+    "test_attacks",
+    "test_class",
+    "test_same_on_laptop",
+    "test_nbgrader_own",
+    "test_nothing_lost",
+    "test_cases",
+    "test_exercises",
+    "test_grading",
+    "test_trial",
+    "test_cluster",
+]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file stay in one process (`--dist loadgroup`), but for those with a group."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 SOLUTION = """\
 def square(x):
