@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from autograder import attacks, calibrate, grade, mutants, sample_class, trial
+from autograder import attacks, calibrate, grade, mutants, sample_class, single, trial
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--limit", type=int, default=mutants.LIMIT, help="for each notebook")
     command = commands.add_parser("grade", help="grade what a class has handed in, on many workers")
     grade.add_options(command)
+    single.add_options(commands.add_parser("run", help="grade notebooks without a course"))
     trial.add_options(commands.add_parser("trial", help="can plain tests run in the judge?"))
     options, further = parser.parse_known_args(arguments)
     if options.command == "grade":
@@ -44,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
             return mutants.run(options.assignment, options.limit)
         if options.command == "trial":
             return trial.run(options, further)
+        if options.command == "run":
+            return single.run(options)
         if options.command == "attacks":
             return attacks.run()
         return calibrate.run(options.assignment, options.corpus)

@@ -22,6 +22,7 @@ from nbgrader.validator import Validator
 from PIL import Image
 from traitlets.config import Config
 
+import autograder
 from autograder import feedback, rendering
 from autograder.sandbox import Limits
 
@@ -135,9 +136,9 @@ def test_texts_are_recorded_as_they_are():
 
 
 def test_every_autograded_notebook_is_cleaned_last():
-    config = (REPOSITORY / "nbgrader_config.py").read_text()
-    steps = re.search(r"autograde_preprocessors = \[(.*?)\]", config, re.S)[1].split()
-    assert steps[-1] == '"autograder.feedback.CleanOutputs",'
+    config = Config()
+    autograder.configure(config)
+    assert config.Autograde.autograde_preprocessors[-1] == "autograder.feedback.CleanOutputs"
 
 
 # -- Markdown and formulas -------------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""What `nbgrader` does in a course that is graded here; one line per decision."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+from traitlets.config import Config
+
+from autograder import converter, formgrader, sandbox
+
+
+def configure(c: Config, grading: str | Path | None = None) -> None:
+    """See `autograder.configure`."""
+    # nbgrader 0.9.6 with SQLAlchemy 2 and nbformat 5 warns of things that no grader can act upon.
+    warnings.filterwarnings("ignore", message="Object of type .* not in session")
+    warnings.filterwarnings("ignore", message="Cell is missing an id field")
+
+    folder = Path(grading or ".").absolute()
+    if grading is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        c.CourseDirectory.submitted_directory = str(folder / "submitted")
+        c.CourseDirectory.autograded_directory = str(folder / "autograded")
+        c.CourseDirectory.feedback_directory = str(folder / "feedback")
+        c.CourseDirectory.db_url = f"sqlite:///{folder / 'gradebook.db'}"
+        c.ZipCollectApp.downloaded_directory = os.path.relpath(folder / "downloaded")
+
+    # Nothing in a student's own files or archives says whose they are, or when they came.
+    c.ZipCollectApp.extractor_plugin = "autograder.collect.Extractor"
+    c.ZipCollectApp.collector_plugin = "autograder.collect.Collector"
+
+    # Broken files get a note instead of stopping the class; deleted cells are put back.
+    c.Autograde.exporter_class = "autograder.submissions.SubmissionExporter"
+    c.Autograde.sanitize_preprocessors = [
+        "autograder.alerts.AlertSubmission",
+        "autograder.submissions.MendSubmission",
+        "nbgrader.preprocessors.ClearOutput",
+        "nbgrader.preprocessors.DeduplicateIds",
+        "nbgrader.preprocessors.OverwriteKernelspec",
+        "nbgrader.preprocessors.OverwriteCells",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+
+    # Nothing is lost when a run is cut short: each submission is saved whole, with a journal.
+    converter.install()
+
+    # Student code runs in the sandbox, test cells in the judge, and only the judge's record counts.
+    c.Autograde.autograde_preprocessors = [
+        "autograder.execute.Execute",
+        "autograder.alerts.AlertRun",
+        "nbgrader.preprocessors.LimitOutput",
+        "nbgrader.preprocessors.CheckCellMetadata",
+        "autograder.feedback.CleanOutputs",
+    ]
+    c.Execute.secret_file = str(folder / "secret_seed")
+    c.Execute.sandbox = os.environ.get("COURSE_UNSANDBOXED") != "1"
+
+    # `nbgrader validate` gives a cell the time that it has when it is graded.
+    c.ExecutePreprocessor.timeout = sandbox.Limits().cell_seconds
+
+    # Feedback shows messages and points, not hidden tests; what nobody has graded does not look
+    # like 0. No page runs or loads anything of a student's, for students nor in formgrader.
+    formgrader.install()
+    c.GenerateFeedback.exporter_class = "autograder.feedback.Page"
+    c.GenerateFeedback.preprocessors = [
+        "autograder.feedback.GetGrades",
+        "autograder.feedback.HideTests",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
