@@ -34,7 +34,7 @@ import autograder
 from autograder import converter, report, sandbox, submissions, trial
 from autograder.execute import is_test
 from autograder.journal import RefusedError, explain
-from autograder.parcel import readable
+from autograder.parcel import LONGEST_TRACE, readable
 
 ASSIGNMENT = "assignment"
 LONGEST_NAME = 60  # characters of a file's name in the names of folders and pages
@@ -92,8 +92,8 @@ def grade(
     `c.Execute.plain_tests`. `jobs`: how many are graded at the same time (default: the cores).
     `timeout`: seconds for one cell.
 
-    Raises RefusedError if nothing can be graded, with the reason. Meanwhile the process works in a
-    temporary folder, so that what lies beside submissions is not imported.
+    Raises RefusedError if nothing can be graded, with the reason. Meanwhile this process works in a
+    temporary folder, so that no module that lies beside submissions is imported.
     """
     given = [os.fspath(path) for path in submitted]
     students = {f"{i}-{_slug(path)}": Path(path).absolute() for i, path in enumerate(given, 1)}
@@ -124,7 +124,6 @@ def _workshop() -> Iterator[Path]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with (
         tempfile.TemporaryDirectory(prefix="autograder-run-") as folder,
-        contextlib.chdir(folder),
         mock.patch.dict(os.environ, {"PATH": path}),
     ):
         yield Path(folder)
@@ -133,7 +132,7 @@ def _workshop() -> Iterator[Path]:
 def _configuration(folder: Path, plain_tests: str, jobs: int | None, timeout: int | None) -> Config:
     config = Config()
     autograder.configure(config, folder)
-    config.CourseDirectory.root = str(folder)
+    config.CourseDirectory.root = str(folder)  # nbgrader works there, not beside submissions
     config.CourseDirectory.assignment_id = ASSIGNMENT
     config.Execute.plain_tests = {"*": plain_tests}
     if jobs:
@@ -148,13 +147,13 @@ def _read_source(path: Path) -> NotebookNode:
     """The source notebook, if submissions can be graded against it."""
     try:
         notebook = nbformat.read(path, as_version=4)
+        has_tests = any(is_test(cell) for cell in notebook.cells)
     except OSError as error:
         raise RefusedError(f"The source {path} cannot be read: {error.strerror}.") from None
     except Exception as error:  # whatever an odd structure leads to
-        raise RefusedError(
-            f"The source {path} is no notebook: {readable(str(error), 200)}"
-        ) from None
-    if not any(is_test(cell) for cell in notebook.cells):
+        reason = readable(f"{type(error).__name__}: {error}", 200)
+        raise RefusedError(f"The source {path} is no readable notebook ({reason}).") from None
+    if not has_tests:
         raise RefusedError(
             f"The source {path} has no test cell, so there is nothing to grade by: open it in "
             "JupyterLab and mark cells as 'Autograded tests' with nbgrader's 'Create Assignment', "
@@ -236,6 +235,8 @@ def _autograde(course: CourseDirectory) -> None:
     except NbGraderException as error:
         if not getattr(grader, "_failures", None):
             raise RefusedError(str(error)) from None
+        traces = grader._journal.with_suffix(".log").read_text(errors="replace")
+        log.error("The end of these, before they are gone:\n%s", traces[-LONGEST_TRACE:])
 
 
 def _page_folder(feedback: str | Path | None) -> Path | None:
@@ -283,8 +284,11 @@ def _results(course: CourseDirectory, name: str, refused: dict[str, str]) -> lis
 
 
 def _result(row: report.Row, prefix: str, records: dict[str, dict]) -> GradedNotebook:
-    """A row of the report, without the one notebook's name in front of everything."""
+    """A row of the report, without the notebook's name in front of everything."""
     error = row.not_graded.removeprefix(prefix) or None
+    lacking = [s.question for s in row.scores if s.points is None and not s.by_hand]
+    if lacking and not error:
+        error = f"there is no record of {', '.join(lacking)}"
     questions = [
         Question(
             score.question,
