@@ -37,6 +37,7 @@ from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer, default
 from traitlets.config import Config
+from traitlets.utils.importstring import import_item
 
 from autograder import cores, files, journal, sandbox, scoring, supervise, trial
 from autograder.execute import Execute
@@ -157,8 +158,13 @@ class Autograde(nbgrader.converters.Autograde):
         """Refuse at once what would fail for every submission."""
         if os.name != "posix":
             raise RefusedError("Grading needs Linux or macOS: on Windows run it inside WSL.")
-        problem = scoring.gradebook_problem(self.coursedir.db_url)
         execute = Execute(parent=self)
+        if execute.enabled and not any(map(_executes, self.autograde_preprocessors)):
+            raise RefusedError(
+                "There is no nbgrader_config.py with this course's settings here: run the command "
+                "in the course's folder."
+            )
+        problem = scoring.gradebook_problem(self.coursedir.db_url)
         if execute.enabled and execute.sandbox:
             problem = problem or sandbox.unavailable_reason()
         if problem:
@@ -515,6 +521,12 @@ def _cell_ids(source: Path) -> dict[str, dict[str, str]]:
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             found[path.stem] = cell_ids(path)
     return found
+
+
+def _executes(preprocessor: str | type) -> bool:
+    """Whether a preprocessor is the only one that makes points, or made from it."""
+    found = import_item(preprocessor) if isinstance(preprocessor, str) else preprocessor
+    return isinstance(found, type) and issubclass(found, Execute)
 
 
 def _check_scores(notebook: SubmittedNotebook) -> None:

@@ -93,14 +93,6 @@ class Coordinator(converter.Autograde):
 
     # ---------------------------------------------------------------- before
 
-    def _check(self) -> None:
-        if "autograder.execute.Execute" not in map(_dotted, self.autograde_preprocessors):
-            raise RefusedError(
-                "There is no nbgrader_config.py with this course's settings here: run the command "
-                "in the course's folder."
-            )
-        super()._check()
-
     def _choose(self) -> dict[str, str]:
         chosen = super()._choose()
         wanted = self.options.student or ["*"]
@@ -391,12 +383,6 @@ def _together(paper: Paper, assignment: Assignment) -> Graded | None:
     if paper.graded.keys() == {CPU, GPU}:
         return merge(paper.graded[CPU], paper.graded[GPU], assignment.gpu_cells)
     return paper.graded.get(CPU)
-
-
-def _dotted(preprocessor: object) -> str:
-    if isinstance(preprocessor, str):
-        return preprocessor
-    return f"{preprocessor.__module__}.{preprocessor.__qualname__}"
 
 
 if __name__ == "__main__":

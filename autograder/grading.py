@@ -193,17 +193,18 @@ def write_files(folder: Path, files: dict[str, bytes | int]) -> None:
 
 def cells_of(db_url: str, course_id: str, assignment: str) -> bytes:
     """An SQLite gradebook with the cells of one assignment and no student, as bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "gradebook.db")
-        source, target = create_engine(db_url), create_engine(f"sqlite:///{path}")
-        Base.metadata.create_all(target)
-        with source.connect() as theirs, target.begin() as ours:
+    source, target = create_engine(db_url), create_engine("sqlite://")  # in memory
+    try:
+        with source.connect() as theirs, target.connect() as ours:
+            Base.metadata.create_all(ours)
             for table, rows in _rows(theirs, course_id, assignment):
                 if rows:
                     ours.execute(table.insert(), rows)
+            ours.commit()
+            return ours.connection.driver_connection.serialize()
+    finally:
         source.dispose()
         target.dispose()
-        return path.read_bytes()
 
 
 def _rows(connection: Any, course_id: str, assignment: str) -> Iterable[tuple[Any, list[dict]]]:
