@@ -14,23 +14,33 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import dask
 from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin, get_worker
 from distributed.comm import get_address_host
+from packaging.requirements import Requirement
 
+import data
 from autograder import cores, parcel, supervise
 from autograder.journal import RefusedError
 from autograder.parcel import GPU, Assignment, Graded, NotGradedError, Submission
 
 MOST_AT_ONCE = 50  # results taken from the cluster in one go
-PACKAGES = ("rnn-course", "nbgrader", "nbclient", "distributed")
-# A built-in function and a text: this works on a worker that has nothing of ours.
-VERSIONS = f"""(lambda version: {{"python": "%d.%d" % __import__("sys").version_info[:2],
-    **{{name: version(name) for name in {PACKAGES!r}}}}})(
-    __import__("importlib.metadata").metadata.version)"""
+COURSE = "rnn-course"
+WHAT_GRADES = ("grading", "corpora", "lectures", "torch", "keras")  # extras whose pins must agree
+BUILD_TOOLS = {"pip", "setuptools", "wheel"}  # each environment brings its own
+# A built-in function and a text: this works on a worker that has nothing of ours. A build for
+# another processor (2.13.0+cpu, tensorflow-cpu) is the same version.
+VERSIONS = """{
+    "python": "%d.%d" % __import__("sys").version_info[:2],
+    **{
+        d.name.lower().replace("_", "-").removesuffix("-cpu"): d.version.partition("+")[0]
+        for d in __import__("importlib.metadata").metadata.distributions()
+    },
+}"""
 # For a scheduler of our own. A submission whose worker died is given to another, twice at most;
 # a worker that says nothing for a minute counts as dead; nothing waits in a busy worker's queue.
 SETTINGS = {
@@ -94,7 +104,8 @@ def check(client: Client, address: str, patience: float = 60) -> None:
         raise RefusedError(
             f"The scheduler at {address} has no workers: start some with `dask worker {address}`."
         ) from None
-    ours = eval(VERSIONS)
+    versions = eval(VERSIONS)
+    ours = {name: versions[name] for name in sorted(pinned() & versions.keys())}
     for worker, theirs in client.run(eval, VERSIONS, on_error="return").items():
         if isinstance(theirs, Exception):
             raise RefusedError(
@@ -102,11 +113,29 @@ def check(client: Client, address: str, patience: float = 60) -> None:
                 "course there, see deploy/README.md."
             )
         for name, version in ours.items():
-            if theirs[name] != version:
+            if theirs.get(name) != version:
+                found = f"has {name} {theirs[name]}" if name in theirs else f"lacks {name}"
                 raise RefusedError(
-                    f"The worker {worker} has {name} {theirs[name]}, here it is {version}: install "
+                    f"The worker {worker} {found}, here it is {version}: install "
                     "the same versions on both (requirements/main.txt)."
                 )
+
+
+def pinned() -> set[str]:
+    """What grading here rests upon: Python, our packages, all that they require."""
+    found, waiting = set(), [f"{COURSE}[{','.join(WHAT_GRADES)}]"]
+    while waiting:
+        wanted = Requirement(waiting.pop())
+        with suppress(PackageNotFoundError):
+            for text in requires(wanted.name) or []:
+                marker, plain = Requirement(text).marker, text.partition(";")[0].strip()
+                extras = wanted.extras or {""}
+                applies = marker is None or any(marker.evaluate({"extra": e}) for e in extras)
+                if applies and plain not in found:
+                    found.add(plain)
+                    waiting.append(plain)
+    names = {Requirement(text).name.lower().replace("_", "-") for text in found}
+    return {"python", COURSE, *(name.removesuffix("-cpu") for name in names)} - BUILD_TOOLS
 
 
 class Run:
@@ -180,9 +209,19 @@ class Run:
 
 
 def code_digest() -> str:
-    """A digest of this package's code: workers must grade by the same as the coordinator."""
-    paths = sorted(Path(__file__).parent.glob("*.py"))
-    return sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+    """A digest of all that the two packages hold: workers must grade by the same as we do.
+
+    Sample classes grade nobody; a wheel does not even have them.
+    """
+    digest = sha256()
+    for package in (Path(__file__).parent, Path(data.__file__).parent):
+        for path in sorted(p for p in package.rglob("*") if p.is_file()):
+            place = path.relative_to(package.parent)
+            if not {"class", "__pycache__"} & set(place.parts) and path.suffix != ".md":
+                digest.update(
+                    f"{place.as_posix()}\0{sha256(path.read_bytes()).hexdigest()}\n".encode()
+                )
+    return digest.hexdigest()
 
 
 # ------------------------------------------------------------------ on a worker

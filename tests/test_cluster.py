@@ -20,6 +20,7 @@ import psutil
 import pytest
 import yaml
 from conftest import REPOSITORY, make_course
+from distributed import LocalCluster
 from nbgrader.api import Gradebook
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
@@ -480,8 +481,6 @@ def test_bad_addresses(address):
 
 
 def test_no_worker_and_wrong_version(monkeypatch):
-    from distributed import LocalCluster
-
     options = {"processes": False, "dashboard_address": None, "n_workers": 0}
     with LocalCluster(**options) as dask, cluster.connect(dask.scheduler_address) as client:
         with pytest.raises(journal.RefusedError, match="has no workers: start some with `dask wor"):
@@ -493,15 +492,49 @@ def test_no_worker_and_wrong_version(monkeypatch):
             ("'0.9.5'", r"has nbgrader 0.9.5, here it is 0.9.6: install the same versions"),
             ("1 / 0", "does not have what grading needs"),
         ):
-            versions = f"{{'nbgrader': '0.9.6' if {here} else {theirs}}}"
+            versions = f"{{'nbgrader': '0.9.6' if {here} else {theirs}, 'ruff': {here}}}"
             monkeypatch.setattr(cluster, "VERSIONS", versions)
             with pytest.raises(journal.RefusedError, match=sentence):
                 cluster.check(client, dask.scheduler_address)
 
 
-def test_a_worker_with_other_code_is_refused(monkeypatch):
-    from distributed import LocalCluster
+def test_a_worker_that_lacks_a_package_is_refused(monkeypatch):
+    here = "__import__('threading').current_thread().name == 'MainThread'"
+    with (
+        LocalCluster(processes=False, dashboard_address=None, n_workers=1) as dask,
+        cluster.connect(dask.scheduler_address) as client,
+    ):
+        monkeypatch.setattr(cluster, "VERSIONS", f"{{'numpy': '2.4.6'}} if {here} else {{}}")
+        with pytest.raises(journal.RefusedError, match=r"lacks numpy, here it is 2\.4\.6"):
+            cluster.check(client, dask.scheduler_address)
 
+
+def test_what_must_agree_is_all_that_grading_rests_upon():
+    names = cluster.pinned()
+    assert {"python", "rnn-course", "nbgrader", "numpy", "torch", "tensorflow", "zipp"} <= names
+    assert not {"ruff", "pytest", "setuptools"} & names
+    assert eval(cluster.VERSIONS)["tensorflow"] == "2.21.0"  # whether it is tensorflow-cpu or not
+
+
+@pytest.mark.parametrize("changed", ["data/grammar/asides.txt", "autograder/thresholds/x.json"])
+def test_the_digest_is_of_code_and_data(changed, tmp_path, monkeypatch):
+    for package in ("autograder", "data"):
+        for path in (REPOSITORY / package).rglob("*"):
+            copy = tmp_path / path.relative_to(REPOSITORY)
+            if path.is_file() and "class" not in copy.parts:
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, copy)
+    here = cluster.code_digest()
+    monkeypatch.setattr(cluster, "__file__", str(tmp_path / "autograder/cluster.py"))
+    monkeypatch.setattr(cluster.data, "__file__", str(tmp_path / "data/__init__.py"))
+    assert cluster.code_digest() == here  # sample classes grade nobody
+    (tmp_path / "autograder/README.md").write_text("changed")
+    assert cluster.code_digest() == here
+    (tmp_path / changed).write_text("changed")
+    assert cluster.code_digest() != here
+
+
+def test_a_worker_with_other_code_is_refused(monkeypatch):
     options = {"processes": False, "dashboard_address": None, "n_workers": 1}
     digests = iter(["a", "b"])
     monkeypatch.setattr(cluster, "code_digest", lambda: next(digests))
