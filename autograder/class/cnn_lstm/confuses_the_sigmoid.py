@@ -1,7 +1,7 @@
 # ---
 # note: a sigmoid too many in PyTorch (the loss has one already), one too few in Keras
 # scores:
-#   pytorch: {function: 0, training: 0, accuracy: 0}
+#   pytorch: {function: 0, accuracy: 0}
 #   keras: {function: 0, training: 0, accuracy: 0}
 # ---
 # %% pytorch model-answer

@@ -1,5 +1,5 @@
 # ---
-# note: right, but written differently (bare parameters and einsum in PyTorch; in Keras the count)
+# note: right, but written differently (bare parameters, einsum; bare weights in Keras, a scan)
 # ---
 # %% pytorch count-answer
 def count_parameters(vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
@@ -78,3 +78,58 @@ def count_parameters(**sizes):
         layer["lstm"] += filters * units + units**2 + units
     layer["classifier"] += units + 1
     return layer
+
+
+# %% keras model-answer
+class Reader(keras.Model):
+    def __init__(self, vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
+        super().__init__()
+        self.table = self.add_weight((vocab_size, embedding_dim), "random_normal")
+        self.filters = self.add_weight((kernel_size, embedding_dim, num_filters), "he_normal")
+        self.filter_bias = self.add_weight((num_filters,), "zeros")
+        self.from_words = self.add_weight((num_filters, 4 * hidden_size), "glorot_normal")
+        self.from_state = self.add_weight((hidden_size, 4 * hidden_size), "orthogonal")
+        self.gate_bias = self.add_weight((4 * hidden_size,), "zeros")
+        self.verdict = self.add_weight((hidden_size, 1), "glorot_normal")
+        self.verdict_bias = self.add_weight((1,), "zeros")
+
+    def step(self, state, word):
+        h, c = state
+        save, remember, learn, focus = keras.ops.split(word + h @ self.from_state, 4, axis=-1)
+        c = keras.ops.sigmoid(remember) * c + keras.ops.sigmoid(save) * keras.ops.tanh(learn)
+        return (keras.ops.sigmoid(focus) * keras.ops.tanh(c), c), None
+
+    def call(self, tokens):
+        words = keras.ops.take(self.table, tokens, axis=0)
+        features = keras.ops.conv(words, self.filters, padding="same") + self.filter_bias
+        pairs = keras.ops.max_pool(keras.ops.relu(features), 2)
+        gates = keras.ops.swapaxes(pairs @ self.from_words + self.gate_bias, 0, 1)
+        start = keras.ops.zeros((keras.ops.shape(tokens)[0], self.from_state.shape[0]))
+        (h, _), _ = keras.ops.scan(self.step, (start, start), gates)
+        return keras.ops.sigmoid(h @ self.verdict + self.verdict_bias)
+
+
+def build_cnn_lstm(**sizes):
+    return Reader(**sizes)
+
+
+# %% keras train-answer
+def train(model, tokens, labels, epochs, batch_size, learning_rate):
+    import numpy as np
+
+    model.compile(keras.optimizers.Adam(learning_rate), keras.losses.BinaryCrossentropy())
+    losses = []
+    for _ in range(epochs):
+        order = np.random.permutation(len(tokens))
+        cuts = range(batch_size, len(order), batch_size)
+        total = 0.0
+        for rows in np.split(order, cuts):
+            total += len(rows) * model.train_on_batch(tokens[rows], labels[rows, None])
+        losses.append(np.float64(total / len(order)))
+    return tuple(losses)
+
+
+# %% keras settings
+EPOCHS = 8
+BATCH_SIZE = 64
+LEARNING_RATE = 0.01

@@ -1,7 +1,7 @@
 # ---
 # note: view() mixes words and channels; Keras's default 'valid' convolution loses the last word
 # scores:
-#   pytorch: {function: 0, training: 0, accuracy: 0}
+#   pytorch: {function: 0, accuracy: 0}
 #   keras: {shapes: 0, function: 0, accuracy: 0}
 # ---
 # %% pytorch model-answer
