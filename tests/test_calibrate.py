@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from autograder import __main__, calibrate, check
+from autograder import calibrate, check, commands
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,6 @@ def test_every_corpus_with_a_threshold_can_be_asked_for(capsys):
         for corpus in entry
     }
     with pytest.raises(SystemExit):
-        __main__.main(["calibrate", "--help"])
+        commands.main(["calibrate", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert all(corpus in shown for corpus in corpora), corpora

@@ -39,7 +39,7 @@ from test_nothing_lost import (
 from autograder import cluster, converter, cores, journal, parcel, report, supervise
 from autograder.__main__ import main
 
-FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.__main__"])
+FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.commands"])
 GOOD = "def square(x):\n    return x * x"
 SLOW = "import time\ntime.sleep(0.8)\n" + GOOD
 SANITIZE = [
