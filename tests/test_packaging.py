@@ -113,7 +113,7 @@ from autograder import check, student
 from data import longmemory
 square = lambda x: x * x
 check.equal(student.call("square", 3), 9, "square of 3")
-print(len(longmemory.generate(10)))
+print(len(longmemory.generate(10, "seed")))
 """
     run = {"cwd": tmp_path, "capture_output": True, "text": True}
     done = subprocess.run([python, "-c", code], **run)

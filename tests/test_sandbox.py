@@ -1018,9 +1018,16 @@ def test_the_system_is_asked_without_bubblewrap():
         assert said in done.stdout
 
 
+@pytest.fixture
+def place():
+    """A folder outside pytest's own, which another run may close to other users."""
+    with tempfile.TemporaryDirectory(prefix="walls-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @needs_sandbox
 @pytest.mark.skipif(not ROOT, reason="run as an ordinary user: the whole file is this test")
-def test_walls_stand_for_an_ordinary_user(tmp_path):
+def test_walls_stand_for_an_ordinary_user(place):
     """The class above once more (and the wheel's bubblewrap), as a user without any rights, in a
     mount namespace where that user can reach this Python."""
     if not shutil.which("unshare"):
@@ -1031,17 +1038,14 @@ def test_walls_stand_for_an_ordinary_user(tmp_path):
     hidden = sorted(path for path in needed if closed & set(path.parents))
     steps = []
     for number, path in enumerate(hidden):
-        steps += [f"mkdir {tmp_path}/{number}", f"mount --rbind {path} {tmp_path}/{number}"]
+        steps += [f"mkdir {place}/{number}", f"mount --rbind {path} {place}/{number}"]
     steps += [f"mount -t tmpfs -o mode=755 none {path}" for path in sorted(closed) if hidden]
     for number, path in enumerate(hidden):
-        steps += [f"mkdir -p {path}", f"mount --rbind {tmp_path}/{number} {path}"]
-    home = tmp_path / "home"
+        steps += [f"mkdir -p {path}", f"mount --rbind {place}/{number} {path}"]
+    home = place / "home"
     home.mkdir()
     os.chown(home, 20001, 20001)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_mode & 0o007 == 0o007:  # /tmp, which belongs to all
-            break
-        folder.chmod(0o755)
+    place.chmod(0o755)
     pytest_command = (
         f"{sys.executable} -m pytest -q -rs -p no:cacheprovider {here} -k 'TestWalls or wheel'"
     )
