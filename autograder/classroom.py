@@ -1,6 +1,6 @@
 """The sample class of an assignment: submissions with the score that each of them must get.
 
-`autograder/class/<assignment>/<student>.py` holds one student: a YAML header with what is special
+`classes/<assignment>/<student>.py` holds one student: a YAML header with what is special
 and which questions that must cost, then the answers that differ from the reference solution, one
 percent cell each, titled with notebook and question:
 
@@ -48,7 +48,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.utils import is_grade, is_solution
 
-CLASSES = Path(__file__).parent / "class"
+CLASSES = Path(__file__).parents[1] / "classes"
 KINDS = {  # what an attacker aims at
     "points": "points for nothing: keeping an error or a result from arriving",
     "borrowed": "answers taken from the grader's own code",

@@ -76,7 +76,7 @@ class Mutant:
 def run(assignments: list[str], limit: int = LIMIT) -> int:
     """Make and run the mutants of assignments, print what survives; 0 if enough are caught.
 
-    Every survivor needs a reason in `autograder/class/<assignment>/survivors.yaml`.
+    Every survivor needs a reason in `classes/<assignment>/survivors.yaml`.
     """
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     good = True

