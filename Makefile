@@ -12,10 +12,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox grade attacks mutants test check glove lectures calibrate exercises lock lint clean python
+.PHONY: help setup sandbox grade attacks mutants test test-fast check glove lectures calibrate exercises lock lint clean python
 
 help:  ## print this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s%s\n", $$1, $$2}'
 
 grade: sandbox setup  ## grade the sample class: score table, grades.csv and HTML feedback
 	python -m autograder grade-class cnn_lstm
@@ -30,6 +30,9 @@ test: setup  ## run the whole test suite
 	pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=40
 	pytest --numprocesses $(WORKERS) --dist loadfile --nbval-lax solutions
 	$(if $(LECTURES),COURSE_QUICK=1 pytest --numprocesses $(WORKERS) --dist loadfile --nbval lectures)
+
+test-fast: setup  ## run the tests that take seconds: no training, no class, no browser
+	pytest --numprocesses $(WORKERS) --dist loadgroup -m "not slow"
 
 check: python  ## say what is installed and how to get what is not
 	@$(PYTHON) requirements/check.py

@@ -15,8 +15,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 REPOSITORY = Path(__file__).parent.parent
 ASSIGNMENT = "tiny"
-# What takes longest comes first, so that no process is left alone with it at the end.
-LONGEST = [
+# What takes longest comes first, so that no process is left alone with it at the end, and is left
+# out by `make test-fast`.
+SLOW = [
     "test_attacks",
     "test_class",
     "test_same_on_laptop",
@@ -27,6 +28,13 @@ LONGEST = [
     "test_grading",
     "test_trial",
     "test_cluster",
+    "test_nbgrader_sample",
+    "test_sandbox",
+    "test_browser",
+    "test_feedback",
+    "test_configure",
+    "test_single",
+    "test_packaging",
 ]
 
 
@@ -36,7 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+        if item.path.stem in SLOW:
+            item.add_marker(pytest.mark.slow)
+    ranks = {name: rank for rank, name in enumerate(SLOW)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 
