@@ -39,7 +39,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade
 
-from autograder import classroom, execute, journal, report
+from autograder import classroom, execute, journal, report, syntax
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results" / "attacks.json"
@@ -324,7 +324,7 @@ def _maximum(assignment: str, notebook: str) -> float:
 def _tests_of(assignment: str, notebook: str) -> list[NotebookNode]:
     """nbgrader's metadata of each cell that is graded by running it."""
     cells = _source(assignment, notebook).cells
-    return [cell.metadata.nbgrader for cell in cells if classroom.is_test(cell)]
+    return [cell.metadata.nbgrader for cell in cells if syntax.is_test(cell)]
 
 
 def _source(assignment: str, notebook: str) -> NotebookNode:

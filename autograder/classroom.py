@@ -227,11 +227,6 @@ def without_marks(source: str) -> str:
     return "\n".join(line for line in lines if not re.search("### (BEGIN|END) SOLUTION", line))
 
 
-def is_test(cell: NotebookNode) -> bool:
-    """Whether a cell is graded by running it."""
-    return is_grade(cell) and not is_solution(cell)
-
-
 def _solutions(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if is_solution(cell)]
 

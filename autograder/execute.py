@@ -108,7 +108,7 @@ class Execute(NbGraderPreprocessor):
     def _unreadable(self, nb: NotebookNode) -> bool:
         note = nb.metadata.get("autograder", {}).get("not_graded")
         for cell in nb.cells:
-            if note and is_test(cell):
+            if note and syntax.is_test(cell):
                 scoring.record(cell, scoring.NOT_GRADED, note)
         return bool(note)
 
@@ -156,16 +156,17 @@ class NotebookRun:
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type != "code":
                 continue
-            with self._clock("tests" if is_test(cell) else stage):
-                self._attempt(index, self._run_test if is_test(cell) else self._run_cell, index)
-            stage = stage if is_test(cell) else "student cells"
+            with self._clock("tests" if syntax.is_test(cell) else stage):
+                step = self._run_test if syntax.is_test(cell) else self._run_cell
+                self._attempt(index, step, index)
+            stage = stage if syntax.is_test(cell) else "student cells"
             if self.given_up:
                 end = index
                 break
         with self._clock("tests"):
             self._run_all_hidden(end)
         for index, cell in enumerate(self.nb.cells):
-            if is_test(cell):
+            if syntax.is_test(cell):
                 self._score(index, cell)
 
     def close(self) -> None:
@@ -441,7 +442,7 @@ class NotebookRun:
                 continue
             self.replaying = index
             copy = NotebookNode({**cell, "outputs": []})
-            if not is_test(cell):
+            if not syntax.is_test(cell):
                 self._run_student(index, copy)
                 if not is_grade(cell) and not is_solution(cell):
                     time.sleep(PAUSE_SECONDS)
@@ -706,11 +707,6 @@ def imports_for_judge(nb: NotebookNode) -> tuple[str, bool]:
             if packages <= JUDGE_IMPORTS:
                 lines.append(ast.unparse(node))
     return "\n".join(lines), not any("autograder" in line for line in lines)
-
-
-def is_test(cell: NotebookNode) -> bool:
-    """Whether a cell is graded by running it."""
-    return cell.cell_type == "code" and is_grade(cell) and not is_solution(cell)
 
 
 def error_output(reason: str, name: str) -> NotebookNode:

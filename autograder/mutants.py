@@ -130,7 +130,7 @@ def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[
         {
             "id": cell.id,
             "source": classroom.without_marks(cell.source),
-            "points": cell.metadata.nbgrader.points if classroom.is_test(cell) else None,
+            "points": cell.metadata.nbgrader.points if syntax.is_test(cell) else None,
         }
         for cell in _up_to_the_last_test(notebook)
         if cell.cell_type == "code"
@@ -175,7 +175,7 @@ def mutants_of(name: str, notebook: NotebookNode) -> Iterator[Mutant]:
 
 def _up_to_the_last_test(notebook: NotebookNode) -> list[NotebookNode]:
     """The cells that a test can judge; figures and essays below are graded by hand."""
-    tests = [place for place, cell in enumerate(notebook.cells) if classroom.is_test(cell)]
+    tests = [place for place, cell in enumerate(notebook.cells) if syntax.is_test(cell)]
     return notebook.cells[: tests[-1] + 1] if tests else []
 
 

@@ -31,8 +31,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 import autograder
-from autograder import converter, report, sandbox, submissions, trial
-from autograder.execute import is_test
+from autograder import converter, report, sandbox, submissions, syntax, trial
 from autograder.journal import RefusedError, explain
 from autograder.parcel import LONGEST_TRACE, readable
 
@@ -147,7 +146,7 @@ def _read_source(path: Path) -> NotebookNode:
     """The source notebook, if submissions can be graded against it."""
     try:
         notebook = nbformat.read(path, as_version=4)
-        has_tests = any(is_test(cell) for cell in notebook.cells)
+        has_tests = any(syntax.is_test(cell) for cell in notebook.cells)
     except OSError as error:
         raise RefusedError(f"The source {path} cannot be read: {error.strerror}.") from None
     except Exception as error:  # whatever an odd structure leads to

@@ -11,6 +11,7 @@ import ast
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests
+from nbgrader.utils import is_grade, is_solution
 
 BEGIN_HIDDEN = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
 CLOCKS = {"time", "perf_counter", "monotonic", "process_time", "now", "default_timer"}
@@ -23,6 +24,11 @@ def parse_cell(source: str) -> ast.Module:
     Raises SyntaxError for what is no code.
     """
     return ast.parse(TransformerManager().transform_cell(source))
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Whether a cell is graded by running it."""
+    return cell.cell_type == "code" and is_grade(cell) and not is_solution(cell)
 
 
 def split_hidden(source: str) -> tuple[str, str]:

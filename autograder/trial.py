@@ -35,7 +35,7 @@ from nbgrader.utils import is_locked, is_solution
 from sqlalchemy import make_url
 
 from autograder import cores, plain, supervise, syntax
-from autograder.execute import Execute, is_test
+from autograder.execute import Execute
 from autograder.journal import explain
 from autograder.parcel import Assignment, Graded, Submission
 
@@ -217,7 +217,7 @@ class Trial:
         judged = self._grade(_told(self.assignment, JUDGE, everything))
         for name, notebook in self.sources.items():
             odd = odd_names(notebook)
-            for cell in filter(is_test, notebook.cells):
+            for cell in filter(syntax.is_test, notebook.cells):
                 test = self._compare(name, cell, stock, judged, odd)
                 found["tests"] += [test] if test else []
             found["notebooks"][name] = {
@@ -304,7 +304,7 @@ def explanation(source: str, note: str) -> str:
 def _cells(graded: Graded) -> Iterator[tuple[str, NotebookNode]]:
     for file, content in graded.notebooks.items():
         for cell in nbformat.reads(content.decode(), as_version=4).cells:
-            if is_test(cell):
+            if syntax.is_test(cell):
                 yield Path(file).stem, cell
 
 
@@ -314,7 +314,7 @@ def _sources(converter: Autograde) -> Iterator[tuple[str, NotebookNode]]:
     folder = Path(course.format_path(course.source_directory, ".", course.assignment_id))
     for path in sorted(folder.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        if any(is_test(cell) for cell in notebook.cells):
+        if any(syntax.is_test(cell) for cell in notebook.cells):
             yield path.stem, notebook
 
 
@@ -329,7 +329,7 @@ def prelude(notebook: NotebookNode) -> str:
 
     By data the tests mean these, whatever a student's kernel has under their names.
     """
-    tests = "\n".join(cell.source for cell in notebook.cells if is_test(cell))
+    tests = "\n".join(cell.source for cell in notebook.cells if syntax.is_test(cell))
     own = list(_given(notebook))
     functions = {n.name: n for n, locked in own if locked and isinstance(n, ast.FunctionDef)}
     read, unread = _names_in(tests), set(functions)
@@ -374,7 +374,7 @@ def _ignored() -> ast.ExceptHandler:
 def _given(notebook: NotebookNode) -> Iterator[tuple[ast.stmt, bool]]:
     """The statements that are neither answer nor test, and whether students cannot change them."""
     for cell in notebook.cells:
-        if cell.cell_type == "code" and not is_solution(cell) and not is_test(cell):
+        if cell.cell_type == "code" and not is_solution(cell) and not syntax.is_test(cell):
             for node in _statements(cell.source):
                 yield node, is_locked(cell)
 

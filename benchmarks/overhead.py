@@ -23,7 +23,7 @@ from pathlib import Path
 import nbformat
 
 import lectures
-from autograder import attacks, classroom, report, sample_class
+from autograder import attacks, classroom, report, sample_class, syntax
 from autograder.execute import STAGES
 
 ASSIGNMENT = "cnn_lstm"
@@ -76,7 +76,7 @@ def stages_of_stock(folder: Path) -> Counter[str]:
     for path in (folder / "autograded").rglob("*.ipynb"):
         code = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
         for number, cell in enumerate(code):
-            is_test = classroom.is_test(cell)
+            is_test = syntax.is_test(cell)
             stage = "tests" if is_test else "student cells" if number else "imports"
             stages[stage] += lectures.cell_seconds(cell)
     return stages

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import classroom, sample_class
+from autograder import classroom, sample_class, syntax
 
 ASSIGNMENTS = sorted(path.name for path in Path(classroom.CLASSES).iterdir() if path.is_dir())
 ASSIGNMENTS = [name for name in ASSIGNMENTS if (Path("solutions") / name).exists()]
@@ -24,7 +24,7 @@ def points_of_tests(assignment: str) -> float:
         for path in Path("solutions", assignment).glob("*.ipynb")
         for cell in nbformat.read(path, as_version=4).cells
     ]
-    return sum(cell.metadata.nbgrader.points for cell in cells if classroom.is_test(cell))
+    return sum(cell.metadata.nbgrader.points for cell in cells if syntax.is_test(cell))
 
 
 @pytest.mark.timeout(1200)

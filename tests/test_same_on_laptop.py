@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder import classroom, execute, sandbox, visible
+from autograder import classroom, execute, sandbox, syntax, visible
 
 REPOSITORY = Path(__file__).parent.parent
 PATHS = sorted((REPOSITORY / "solutions").glob("*/*.ipynb"))
@@ -98,11 +98,11 @@ def test_same_messages_on_a_laptop_and_in_the_judge(run, member):
     answered = member.submission(run.name, run.nb, nbformat.read(path, as_version=4))
     run.student.run(code("%reset -f"), 0, 60)
     for cell in answered.cells:
-        if cell.cell_type == "code" and not classroom.is_test(cell) and cell.id not in LONG:
+        if cell.cell_type == "code" and not syntax.is_test(cell) and cell.id not in LONG:
             run.student.run(code(cell.source), 0, 60)
     if run.assignment == "cnn_lstm":
         run.student.run(code(UNTRAINED[run.name]), 0, 60)
-    tests = [cell for cell in answered.cells if classroom.is_test(cell)]
+    tests = [cell for cell in answered.cells if syntax.is_test(cell)]
     assert tests
     assert len(tests) == 6 or run.assignment != "cnn_lstm"
     if member.name in EVERY_TEST:
