@@ -27,12 +27,12 @@ mutants: setup  ## make small mistakes in every solution: do the tests notice th
 	python -m autograder mutants $(notdir $(wildcard solutions/*))
 
 test: setup  ## run the whole test suite
-	pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=40
+	pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=40
 	pytest --numprocesses $(WORKERS) --dist loadfile --nbval-lax solutions
 	$(if $(LECTURES),COURSE_QUICK=1 pytest --numprocesses $(WORKERS) --dist loadfile --nbval lectures)
 
 test-fast: setup  ## run the tests that take seconds: no training, no class, no browser
-	pytest --numprocesses $(WORKERS) --dist loadgroup -m "not slow"
+	pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 check: python  ## say what is installed and how to get what is not
 	@$(PYTHON) requirements/check.py

@@ -38,7 +38,7 @@ VERSIONS = """{
     "python": "%d.%d" % __import__("sys").version_info[:2],
     **{
         d.name.lower().replace("_", "-").removesuffix("-cpu"): d.version.partition("+")[0]
-        for d in __import__("importlib.metadata").metadata.distributions()
+        for d in reversed(list(__import__("importlib.metadata").metadata.distributions()))
     },
 }"""
 # For a scheduler of our own. A submission whose worker died is given to another, twice at most;

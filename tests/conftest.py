@@ -38,12 +38,22 @@ SLOW = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Tests of a file stay in one process (pytest-xdist), but each class may have another one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Groups(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            return file + test.partition("[")[2] if "test_class" in file else file
+
+    return Groups(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay in one process (`--dist loadgroup`), but for those with a group."""
+    """The slowest first."""
     for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
     ranks = {name: rank for rank, name in enumerate(SLOW)}

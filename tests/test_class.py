@@ -14,7 +14,6 @@ from autograder import classroom, sample_class, syntax
 
 ASSIGNMENTS = sorted(path.name for path in Path(classroom.CLASSES).iterdir() if path.is_dir())
 ASSIGNMENTS = [name for name in ASSIGNMENTS if (Path("solutions") / name).exists()]
-EACH = [pytest.param(name, marks=pytest.mark.xdist_group(f"class-{name}")) for name in ASSIGNMENTS]
 
 
 def points_of_tests(assignment: str) -> float:
@@ -28,7 +27,7 @@ def points_of_tests(assignment: str) -> float:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("assignment", EACH)
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_class_gets_its_expected_scores(assignment, tmp_path, capsys):
     assert sample_class.grade(assignment, tmp_path) == 0, capsys.readouterr().out
     grades = (tmp_path / "grades.csv").read_text().splitlines()
@@ -85,7 +84,7 @@ def test_class_has_what_it_must_have(assignment):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("assignment", EACH)
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_generic_attackers_get_nothing(assignment, tmp_path):
     rows = sample_class.attack(assignment, tmp_path)
     assert len(rows) == len(classroom.attackers("generic"))
