@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -49,9 +50,16 @@ def run(*arguments: object, folder: Path, **options) -> subprocess.CompletedProc
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def make_folder():
+    """Makes folders whose paths leave room for kernels' sockets, as pytest's own may not."""
+    with tempfile.TemporaryDirectory(prefix="run-") as root:
+        yield lambda: Path(tempfile.mkdtemp(dir=root))
+
+
+@pytest.fixture(scope="module")
+def graded(make_folder):
     """A run of the command on good and bad files, in a folder that a student has prepared."""
-    folder = tmp_path_factory.mktemp("run")
+    folder = make_folder()
     nbformat.write(tiny_notebook(), folder / "tiny.ipynb")
     (folder / "numbers").mkdir()
     (folder / "numbers" / "two.txt").write_text("2")
@@ -137,8 +145,8 @@ def test_the_log_says_how_far_it_is(graded):
 
 
 @needs_sandbox
-def test_a_run_that_is_ended_leaves_nothing(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("end")  # a short path, for the kernels' sockets
+def test_a_run_that_is_ended_leaves_nothing(make_folder):
+    folder = make_folder()
     nbformat.write(tiny_notebook(), folder / "tiny.ipynb")
     answered(folder / "slow.ipynb", "import time\ntime.sleep(100)")
     (folder / "tmp").mkdir()
@@ -163,9 +171,9 @@ def test_a_run_that_is_ended_leaves_nothing(tmp_path_factory):
 @pytest.mark.parametrize(
     ("place", "students"), [(trial.AUTO, ["hacker", "bitdiddle"]), (trial.IN_KERNEL, ["hacker"])]
 )
-def test_plain_asserts_of_nbgraders_sample(tmp_path_factory, place, students):
+def test_plain_asserts_of_nbgraders_sample(make_folder, place, students):
     """The points of its documentation for this notebook, whose kernel nobody has any more."""
-    folder, paths = tmp_path_factory.mktemp("sample"), []
+    folder, paths = make_folder(), []
     for name in ("source", *(f"submitted/{student}" for student in students)):
         notebook = nbformat.read(SAMPLE / name / "ps1" / "problem1.ipynb", as_version=4)
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
