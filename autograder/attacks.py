@@ -39,7 +39,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade
 
-from autograder import classroom, execute, journal, report, syntax
+from autograder import classroom, execute, host, journal, report, syntax
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results" / "attacks.json"
@@ -392,7 +392,7 @@ def _nbgrader(folder: Path, how: Grader, *arguments: str) -> int:
 
     It fails where a submission could not be graded.
     """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    path = host.path_with_tools()
     variables = {"PATH": path, "TMPDIR": str(folder / "tmp"), "COURSE_GRADING": str(folder)}
     options = [f"--CourseDirectory.source_directory={folder / 'source'}"]
     options += [f"--CourseDirectory.release_directory={folder / 'release'}"]

@@ -124,3 +124,8 @@ def _remedy() -> str:
         "allow namespaces and mounts to whoever grades; a container gets them by "
         "`docker run --privileged` or `podman run --privileged`"
     )
+
+
+def path_with_tools() -> str:
+    """PATH with this Python's own programs first: nbgrader looks for alembic there."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"

@@ -16,7 +16,7 @@ import nbformat
 from nbgrader.api import Gradebook
 from tqdm import tqdm
 
-from autograder import classroom, report
+from autograder import classroom, host, report
 from autograder.classroom import Member
 
 REPOSITORY = Path(__file__).parent.parent
@@ -100,8 +100,7 @@ class Commands:
     def __init__(self, folder: Path, *options: str) -> None:
         self.log, self.options = folder / "nbgrader.log", options
         self.environment = {**os.environ, "COURSE_GRADING": str(folder), "PYTHONUNBUFFERED": "1"}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        self.environment["PATH"] = path  # nbgrader looks for alembic there
+        self.environment["PATH"] = host.path_with_tools()
 
     def __call__(self, title: str, *arguments: str, watch: int = 0) -> None:
         """Run one command to its end; RuntimeError with the reason if it fails."""

@@ -31,7 +31,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 import autograder
-from autograder import converter, report, sandbox, submissions, syntax, trial
+from autograder import converter, host, report, sandbox, submissions, syntax, trial
 from autograder.journal import RefusedError, explain
 from autograder.parcel import LONGEST_TRACE, readable
 
@@ -120,7 +120,7 @@ def grade(
 @contextlib.contextmanager
 def _workshop() -> Iterator[Path]:
     """A temporary folder to work in, with nbgrader's helper `alembic` within reach."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    path = host.path_with_tools()
     with (
         tempfile.TemporaryDirectory(prefix="autograder-run-") as folder,
         mock.patch.dict(os.environ, {"PATH": path}),

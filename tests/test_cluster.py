@@ -35,22 +35,15 @@ from test_nothing_lost import (
     start,
     states,
 )
+from traitlets.config import Config
 
+import autograder
 from autograder import cluster, converter, cores, journal, parcel, report, supervise
 from autograder.__main__ import main
 
 FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.commands"])
 GOOD = "def square(x):\n    return x * x"
 SLOW = "import time\ntime.sleep(0.8)\n" + GOOD
-SANITIZE = [
-    "autograder.alerts.AlertSubmission",
-    "autograder.submissions.MendSubmission",
-    "nbgrader.preprocessors.ClearOutput",
-    "nbgrader.preprocessors.DeduplicateIds",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
 POISON = """
 import os, signal
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -163,7 +156,9 @@ def test_one_poisonous_submission_stops_no_other(course, serial, tmp_path, monke
     (tmp_path / "poison.py").write_text(POISON)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     course.hand_in("bad", course.answered("# poison"))
-    steps = ["poison.Poison", *SANITIZE]
+    config = Config()
+    autograder.configure(config)
+    steps = ["poison.Poison", *config.Autograde.sanitize_preprocessors]
     poisoned = f"--Autograde.sanitize_preprocessors={steps!r}"
     quick = ["--no-execute", "--jobs=2", poisoned]
     code, output = grade_class(course, *quick, before=partial(in_path, tmp_path))
