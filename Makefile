@@ -50,7 +50,7 @@ lectures: setup  ## run every lecture in full, keep the outputs, compare the res
 	python benchmarks/lectures.py
 
 calibrate: setup  ## measure the accuracy thresholds anew (ten seeds)
-	python -m autograder calibrate cnn_lstm
+	python -m autograder calibrate cnn_lstm --corpus longmemory
 
 exercises: setup  ## make exercises/ from solutions/
 	python -m autograder release $(notdir $(wildcard solutions/*))
@@ -61,7 +61,7 @@ lock: setup  ## write requirements/*.txt anew from requirements/*.in
 lint: setup  ## check code and notebooks as pre-commit does
 	ruff check
 	ruff format --check
-	$(if $(NOTEBOOKS),python -m autograder.normalise --check $(NOTEBOOKS))
+	$(if $(NOTEBOOKS),python -m autograder.quality.normalise --check $(NOTEBOOKS))
 
 clean:  ## remove the environments and caches; submissions and grades stay
 	rm -rf .venv .venv-gluon .setup.lock *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from traitlets.config import Config
 
-from autograder import converter, formgrader, sandbox
+from autograder.grading import autograde
+from autograder.kernels import sandbox
+from autograder.outputs import formgrader
 
 
 def configure(c: Config, grading: str | Path | None = None) -> None:
@@ -27,14 +29,14 @@ def configure(c: Config, grading: str | Path | None = None) -> None:
         c.ZipCollectApp.downloaded_directory = os.path.relpath(folder / "downloaded")
 
     # Nothing in a student's own files or archives says whose they are, or when they came.
-    c.ZipCollectApp.extractor_plugin = "autograder.collect.Extractor"
-    c.ZipCollectApp.collector_plugin = "autograder.collect.Collector"
+    c.ZipCollectApp.extractor_plugin = "autograder.submissions.collect.Extractor"
+    c.ZipCollectApp.collector_plugin = "autograder.submissions.collect.Collector"
 
     # Broken files get a note instead of stopping the class; deleted cells are put back.
-    c.Autograde.exporter_class = "autograder.submissions.SubmissionExporter"
+    c.Autograde.exporter_class = "autograder.submissions.notebooks.SubmissionExporter"
     c.Autograde.sanitize_preprocessors = [
-        "autograder.alerts.AlertSubmission",
-        "autograder.submissions.MendSubmission",
+        "autograder.submissions.alerts.AlertSubmission",
+        "autograder.submissions.notebooks.MendSubmission",
         "nbgrader.preprocessors.ClearOutput",
         "nbgrader.preprocessors.DeduplicateIds",
         "nbgrader.preprocessors.OverwriteKernelspec",
@@ -43,15 +45,15 @@ def configure(c: Config, grading: str | Path | None = None) -> None:
     ]
 
     # Nothing is lost when a run is cut short: each submission is saved whole, with a journal.
-    converter.install()
+    autograde.install()
 
     # Student code runs in the sandbox, test cells in the judge, and only the judge's record counts.
     c.Autograde.autograde_preprocessors = [
-        "autograder.execute.Execute",
-        "autograder.alerts.AlertRun",
+        "autograder.grading.execute.Execute",
+        "autograder.submissions.alerts.AlertRun",
         "nbgrader.preprocessors.LimitOutput",
         "nbgrader.preprocessors.CheckCellMetadata",
-        "autograder.feedback.CleanOutputs",
+        "autograder.outputs.feedback.CleanOutputs",
     ]
     c.Execute.secret_file = str(folder / "secret_seed")
     c.Execute.sandbox = os.environ.get("COURSE_UNSANDBOXED") != "1"
@@ -62,9 +64,9 @@ def configure(c: Config, grading: str | Path | None = None) -> None:
     # Feedback shows messages and points, not hidden tests; what nobody has graded does not look
     # like 0. No page runs or loads anything of a student's, for students nor in formgrader.
     formgrader.install()
-    c.GenerateFeedback.exporter_class = "autograder.feedback.Page"
+    c.GenerateFeedback.exporter_class = "autograder.outputs.feedback.Page"
     c.GenerateFeedback.preprocessors = [
-        "autograder.feedback.GetGrades",
-        "autograder.feedback.HideTests",
+        "autograder.outputs.feedback.GetGrades",
+        "autograder.outputs.feedback.HideTests",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]

@@ -27,9 +27,11 @@ import psutil
 from distributed import Worker
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder import cluster, journal, report
 from autograder.__main__ import main as autograder
-from autograder.parcel import Graded, Submission
+from autograder.gradebook import journal
+from autograder.grading import cluster
+from autograder.grading.messages import Graded, Submission
+from autograder.outputs import export
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "booking.json"
@@ -206,7 +208,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="book-") as folder:
         found = measure(Path(folder), students)
     if students == 10_000:
-        report.write_atomically(RESULTS, json.dumps(found, indent=1) + "\n")
+        export.write_atomically(RESULTS, json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
     whole = found["booked"] == found["in_gradebook"] == found["files"] == students
     return int(not whole or found["twice"] > 0 or min(found["per_second"]) < 50)

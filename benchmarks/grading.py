@@ -28,7 +28,9 @@ from pathlib import Path
 import nbformat
 import overhead
 
-from autograder import attacks, classroom, cores, report, sample_class
+from autograder.kernels import cores
+from autograder.outputs import export
+from autograder.quality import attacks, members, sample_class
 
 ASSIGNMENT = "cnn_lstm"
 RESULTS = Path(__file__).parent / "results" / "grading.json"
@@ -45,14 +47,14 @@ ASSUMPTIONS = [
 
 def hand_in(folder: Path, submissions: int) -> None:
     """Write the class into the folder of submissions."""
-    members = classroom.members(ASSIGNMENT)
-    members += [a for a in classroom.attackers(ASSIGNMENT) if not a.harmful]
+    students = members.members(ASSIGNMENT)
+    students += [a for a in members.attackers(ASSIGNMENT) if not a.harmful]
     fitting = (
         (number, notebook, member)
         for number in itertools.count()
-        for member in members
+        for member in students
         for notebook in NOTEBOOKS
-        if not isinstance(member, classroom.Attacker) or notebook in member.notebooks
+        if not isinstance(member, members.Attacker) or notebook in member.notebooks
     )
     for number, notebook, member in itertools.islice(fitting, submissions):
         place = folder / "submitted" / f"{member.name}_{notebook}_{number}" / ASSIGNMENT
@@ -61,7 +63,7 @@ def hand_in(folder: Path, submissions: int) -> None:
         released = nbformat.read(folder / "release" / ASSIGNMENT / f"{notebook}.ipynb", 4)
         text = member.submission(notebook, source, released)
         nbformat.write(text, place / f"{notebook}.ipynb")
-        if isinstance(member, classroom.Attacker):
+        if isinstance(member, members.Attacker):
             member.hand_in_files(place)
 
 
@@ -103,7 +105,7 @@ def grades(folder: Path) -> str:
 
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         where = folder / "submitted", folder / "autograded"
-        return report.to_csv(ASSIGNMENT, report.rows(gradebook, ASSIGNMENT, *where))
+        return export.to_csv(ASSIGNMENT, export.rows(gradebook, ASSIGNMENT, *where))
 
 
 def cost_model(per_core: float, efficiency: float) -> dict:
@@ -172,7 +174,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="grad-") as folder:
         for found in measure(Path(folder), submissions):
             if submissions >= 100:
-                report.write_atomically(RESULTS, json.dumps(found, indent=1) + "\n")
+                export.write_atomically(RESULTS, json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
     good = found["equal_grades"]["equal"] and found["two_workers_to_one"] >= 1.8
     return int(not good or found["times_stock"] < 4)

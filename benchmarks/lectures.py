@@ -25,8 +25,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from autograder.normalise import normalise_text
-from autograder.report import write_atomically
+from autograder.outputs.export import write_atomically
+from autograder.quality.normalise import normalise_text
 from data import imdb, registry
 
 REPOSITORY = Path(__file__).parent.parent

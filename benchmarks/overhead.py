@@ -23,8 +23,10 @@ from pathlib import Path
 import nbformat
 
 import lectures
-from autograder import attacks, classroom, report, sample_class, syntax
-from autograder.execute import STAGES
+from autograder import syntax
+from autograder.grading.execute import STAGES
+from autograder.outputs import export
+from autograder.quality import attacks, members, sample_class
 
 ASSIGNMENT = "cnn_lstm"
 RESULTS = Path(__file__).parent / "results" / "overhead.json"
@@ -38,7 +40,7 @@ def prepare(folder: Path, how: attacks.Grader) -> None:
     (folder / "tmp").mkdir(parents=True)
     shutil.copytree(attacks.SOURCES[ASSIGNMENT], folder / "source" / ASSIGNMENT)
     attacks._nbgrader(folder, how, "generate_assignment", ASSIGNMENT)
-    sample_class.hand_in(ASSIGNMENT, classroom.members(ASSIGNMENT), folder)
+    sample_class.hand_in(ASSIGNMENT, members.members(ASSIGNMENT), folder)
     for delivered in (folder / "downloaded" / ASSIGNMENT / "archive").iterdir():
         student = folder / "submitted" / delivered.name
         student.mkdir(parents=True)
@@ -112,7 +114,7 @@ def main(arguments: list[str]) -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="over-") as folder:
         results = measure(Path(folder))
-    report.write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")
+    export.write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")
     names = dict.fromkeys([*results["stages"]["ours"], *results["stages"]["stock"]])
     print(f"{'stage':<18}{'stock':>9}{'ours':>9}   (seconds, {results['notebooks']} notebooks)")
     for stage in names:

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 from PIL import Image
 
 import lectures
-from autograder import calibrate
+from autograder.quality import calibrate
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -44,7 +44,7 @@ def longmemory() -> str:
 
 def thresholds() -> str:
     rows = []
-    for path in sorted((REPOSITORY / "autograder" / "thresholds").glob("*.json")):
+    for path in sorted((REPOSITORY / "rnn_course" / "thresholds").glob("*.json")):
         for notebook, corpora in json.loads(path.read_text(encoding="utf-8")).items():
             for corpus, entry in corpora.items():
                 lowest = f"{min(entry['accuracies']):.3f}"

@@ -32,7 +32,7 @@ import numpy as np
 
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY))
-from autograder.report import write_atomically  # noqa: E402
+from autograder.outputs.export import write_atomically  # noqa: E402
 
 RESULTS = REPOSITORY / "benchmarks" / "results" / "recipes.json"
 PATIENCE = 600  # seconds of training

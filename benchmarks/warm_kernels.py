@@ -28,8 +28,9 @@ from statistics import median
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
 
-from autograder import report, sandbox, visible
-from autograder.execute import Client
+from autograder.grading.execute import Client
+from autograder.kernels import sandbox, visible
+from autograder.outputs import export
 
 RESULTS = Path(__file__).parent / "results" / "warm_kernels.json"
 ROUNDS = 5
@@ -144,7 +145,7 @@ def main() -> int:
     """Measure both frameworks and write the results."""
     found = {"command": "python benchmarks/warm_kernels.py", "rounds": ROUNDS}
     found |= {framework: measure(framework) for framework in IMPORTS}
-    report.write_atomically(RESULTS, json.dumps(found, indent=1) + "\n")
+    export.write_atomically(RESULTS, json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
     return 0
 

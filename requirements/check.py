@@ -18,7 +18,7 @@ from typing import Any
 
 import install
 
-from autograder import host
+from autograder.kernels import host
 
 GROUPS = {
     "frameworks": ("torch", "tensorflow-cpu", "tensorflow", "keras", "numpy", "scikit-learn"),

@@ -26,7 +26,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autograder import host  # noqa: E402  (it needs no package)
+from autograder.kernels import host  # noqa: E402  (it needs no package)
 
 VERSION = "3.11"
 UNFINISHED = "unfinished"

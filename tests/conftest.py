@@ -167,11 +167,11 @@ class Course:
         """Student -> report row."""
         from nbgrader.api import Gradebook
 
-        from autograder import report
+        from autograder.outputs import export
 
         with Gradebook(f"sqlite:///{self.folder / 'gradebook.db'}") as gradebook:
             folders = self.folder / "submitted", self.folder / "autograded"
-            return {row.student: row for row in report.rows(gradebook, ASSIGNMENT, *folders)}
+            return {row.student: row for row in export.rows(gradebook, ASSIGNMENT, *folders)}
 
 
 def make_course(folder: Path, notebooks: tuple[str, ...] = ("one", "two")) -> Course:

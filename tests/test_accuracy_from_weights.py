@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from autograder import check, reference
+from rnn_course import NETWORKS
 
 SIZES = {
     "cnn_lstm": dict(vocab_size=29, embedding_dim=7, num_filters=5, kernel_size=3, hidden_size=11),
@@ -51,7 +52,7 @@ def reviews(number=40):
 
 def logits(name, model, tokens):
     weights = reference.weights_from_arrays(name, *model.weights(), SIZES[name])
-    return reference.MODELS[name].forward(weights, tokens)
+    return reference.network(name).forward(weights, tokens)
 
 
 def network(name):
@@ -59,14 +60,14 @@ def network(name):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("name", reference.MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_model_is_not_asked(name, framework, capsys):
     model, tokens = Network(name, framework), reviews()
     said = logits(name, model, tokens)[:, 0]
     labels = (said > 0).astype(float)
     labels[:4] = 1 - labels[:4]
     check.accuracy(model, tokens, labels, at_least=0.9, **network(name))
-    assert "✓ accuracy 0.900 on 40 unseen reviews" in capsys.readouterr().out
+    assert "✓ accuracy 0.900 on 40 unseen examples" in capsys.readouterr().out
     with pytest.raises(check.CheckError, match=r"found 0\.900; the network asked for was computed"):
         check.accuracy(model, tokens, labels, at_least=0.91, **network(name))
     loss = nn.functional.binary_cross_entropy_with_logits(torch.tensor(said), torch.tensor(labels))
@@ -74,7 +75,7 @@ def test_the_model_is_not_asked(name, framework, capsys):
     assert found == pytest.approx(loss.item())
 
 
-@pytest.mark.parametrize("name", reference.MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_model_that_knows_the_labels_gets_what_its_weights_get(name):
     tokens = reviews(400)
     labels = np.arange(400) % 2
@@ -136,7 +137,7 @@ def compare(name, layers, forward):
     with torch.no_grad():
         expected = forward(layers, torch.from_numpy(tokens)).numpy()
     weights = reference.weights_from_arrays(name, "torch", pairs, SIZES[name])
-    found = reference.MODELS[name].forward(weights, tokens)
+    found = reference.network(name).forward(weights, tokens)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 

@@ -16,12 +16,14 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from autograder import alerts, attacks, classroom, sandbox
+from autograder.kernels import sandbox
+from autograder.quality import attacks, members
+from autograder.submissions import alerts
 
 REASON = sandbox.unavailable_reason()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 pytestmark = pytest.mark.timeout(3600)  # the first test waits for all gradings
-ATTACKERS = [(name, member) for name in attacks.SOURCES for member in classroom.attackers(name)]
+ATTACKERS = [(name, member) for name in attacks.SOURCES for member in members.attackers(name)]
 NAMES = [f"{assignment}/{member.name}" for assignment, member in ATTACKERS]
 
 
@@ -62,13 +64,13 @@ def test_the_suite_is_large_and_says_what_it_knows():
         assert member.known_from
 
 
-@pytest.mark.parametrize("kind", classroom.KINDS)
+@pytest.mark.parametrize("kind", members.KINDS)
 def test_there_are_several_attackers_of_each_kind(kind):
     assert sum(member.kind == kind for _, member in ATTACKERS) >= 3
 
 
 def test_problems_are_found():
-    member = classroom.Attacker("sly", "cheats")
+    member = members.Attacker("sly", "cheats")
     lucky = attacks.Outcome(member, "plain", due=0, maximum=11, points={"ours": 2.0})
     lucky.leaked, lucky.seconds, lucky.problems = 16, 999, ["a page holds <script>"]
     lucky.points |= {"stock": 0.0, "sandbox_only": 7.0}
@@ -84,7 +86,7 @@ def test_problems_are_found():
 
 
 def test_an_alert_may_be_more_than_can_be_expected():
-    member = classroom.Attacker("quiet", "prints", no_alert="a print is everyday")
+    member = members.Attacker("quiet", "prints", no_alert="a print is everyday")
     outcome = attacks.Outcome(member, "plain", due=0, maximum=11, points={"ours": 0.0})
     assert attacks.find_problems([outcome], []) == []
 
@@ -132,7 +134,7 @@ def test_active_content_is_found(html, found):
 # ------------------------------------------------------------------ alerts
 
 
-@pytest.mark.parametrize("member", classroom.members("cnn_lstm"), ids=lambda member: member.name)
+@pytest.mark.parametrize("member", members.members("cnn_lstm"), ids=lambda member: member.name)
 def test_honest_code_raises_no_alert(member):
     for path in attacks.SOURCES["cnn_lstm"].glob("*.ipynb"):
         source = nbformat.read(path, as_version=4)
@@ -171,7 +173,7 @@ def official_notebook(source):
     ("code", "alert"),
     [
         ("import gc", "imports gc"),
-        ("from autograder import agent", "imports autograder.agent"),
+        ("from autograder.api import agent", "imports autograder.api.agent"),
         ("!ls", "uses get_ipython"),
         ("import numpy as np\nnp.max = len", "replaces np.max"),
         ("setattr(torch, 'x', 1)", "replaces torch"),

@@ -16,7 +16,7 @@ from conftest import ASSIGNMENT, Course, cell
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from autograder import sandbox
+from autograder.kernels import sandbox
 
 REASON = sandbox.unavailable_reason()
 pytestmark = [

@@ -10,9 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import classroom, sample_class, syntax
+from autograder import syntax
+from autograder.quality import members, sample_class
 
-ASSIGNMENTS = sorted(path.name for path in Path(classroom.CLASSES).iterdir() if path.is_dir())
+ASSIGNMENTS = sorted(path.name for path in Path(members.CLASSES).iterdir() if path.is_dir())
 ASSIGNMENTS = [name for name in ASSIGNMENTS if (Path("solutions") / name).exists()]
 
 
@@ -31,7 +32,7 @@ def points_of_tests(assignment: str) -> float:
 def test_class_gets_its_expected_scores(assignment, tmp_path, capsys):
     assert sample_class.grade(assignment, tmp_path) == 0, capsys.readouterr().out
     grades = (tmp_path / "grades.csv").read_text().splitlines()
-    assert len(grades) == 1 + len(classroom.members(assignment))
+    assert len(grades) == 1 + len(members.members(assignment))
     table = {row["student_id"]: row for row in csv.DictReader(grades)}
     assert float(table["blank"]["score"]) == 0
     assert float(table["reference"]["score"]) == points_of_tests(assignment)
@@ -76,10 +77,10 @@ def lines_of(output):
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_class_has_what_it_must_have(assignment):
-    members = {member.name: member for member in classroom.members(assignment)}
-    assert {"reference", "blank", "alternative"} <= set(members)
+    students = {member.name: member for member in members.members(assignment)}
+    assert {"reference", "blank", "alternative"} <= set(students)
     for notebook in Path("solutions", assignment).glob("*.ipynb"):
-        mistakes = [member for member in members.values() if member.scores.get(notebook.stem)]
+        mistakes = [member for member in students.values() if member.scores.get(notebook.stem)]
         assert len(mistakes) >= 6, notebook.stem
 
 
@@ -87,7 +88,7 @@ def test_class_has_what_it_must_have(assignment):
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_generic_attackers_get_nothing(assignment, tmp_path):
     rows = sample_class.attack(assignment, tmp_path)
-    assert len(rows) == len(classroom.attackers("generic"))
+    assert len(rows) == len(members.attackers("generic"))
     for row in rows.values():
         assert not any(score.points for score in row.scores), row
         assert row.alerts
@@ -96,7 +97,7 @@ def test_generic_attackers_get_nothing(assignment, tmp_path):
 def test_a_file_without_header_is_refused(tmp_path):
     (tmp_path / "x.py").write_text("print(1)\n")
     with pytest.raises(ValueError, match="expected a header between two lines"):
-        classroom.read_member(tmp_path / "x.py")
+        members.read_member(tmp_path / "x.py")
 
 
 def test_an_unexpected_score_is_shown_and_counted():

@@ -26,22 +26,25 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from test_nothing_lost import (
     FORKS,
-    autograde,
     contents,
     copy,
     fill,
     nbgrader,
     rows,
+    run_autograde,
     start,
     states,
 )
 from traitlets.config import Config
 
 import autograder
-from autograder import cluster, converter, cores, journal, parcel, report, supervise
 from autograder.__main__ import main
+from autograder.gradebook import journal
+from autograder.grading import autograde, cluster, messages, supervise
+from autograder.kernels import cores
+from autograder.outputs import export
 
-FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.commands"])
+FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.cli"])
 GOOD = "def square(x):\n    return x * x"
 SLOW = "import time\ntime.sleep(0.8)\n" + GOOD
 POISON = """
@@ -98,7 +101,7 @@ def course(original, tmp_path):
 def serial(original, tmp_path_factory):
     """The class as `nbgrader autograde` grades it."""
     course = copy(original, tmp_path_factory.mktemp("serial"))
-    code, output = autograde(course)
+    code, output = run_autograde(course)
     assert code == 0, output
     return everything(course)
 
@@ -452,7 +455,7 @@ def test_gradebook_in_postgresql(course, serial, postgres):
     assert code == 0, output
     with Gradebook(postgres, "rnn") as gradebook:
         folders = course.folder / "submitted", course.folder / "autograded"
-        chosen = report.rows(gradebook, "tiny", *folders, ("half", "text_file"))
+        chosen = export.rows(gradebook, "tiny", *folders, ("half", "text_file"))
     assert [
         (row.student, score.notebook, score.question, score.points)
         for row in chosen
@@ -511,28 +514,28 @@ def test_what_must_agree_is_all_that_grading_rests_upon():
     assert eval(cluster.VERSIONS)["tensorflow"] == "2.21.0"  # whether it is tensorflow-cpu or not
 
 
-@pytest.mark.parametrize("changed", ["data/grammar/asides.txt", "autograder/thresholds/x.json"])
+@pytest.mark.parametrize("changed", ["data/grammar/asides.txt", "rnn_course/thresholds/x.json"])
 def test_the_digest_is_of_code_and_data(changed, tmp_path, monkeypatch):
-    for package in ("autograder", "data"):
+    for package in ("autograder", "data", "rnn_course"):
         for path in (REPOSITORY / package).rglob("*"):
             copy = tmp_path / path.relative_to(REPOSITORY)
             if path.is_file():
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, copy)
-    here = cluster.code_digest()
-    monkeypatch.setattr(cluster, "__file__", str(tmp_path / "autograder/cluster.py"))
-    monkeypatch.setattr(cluster.data, "__file__", str(tmp_path / "data/__init__.py"))
+    packages = ["autograder", "data", "rnn_course"]
+    here = cluster.code_digest(packages)
+    monkeypatch.setattr(cluster.visible, "folder_of", lambda name: tmp_path / name)
     (tmp_path / "autograder/README.md").write_text("changed")
-    assert cluster.code_digest() == here  # prose grades nobody
+    assert cluster.code_digest(packages) == here  # prose grades nobody
     (tmp_path / changed).write_text("changed")
-    assert cluster.code_digest() != here
+    assert cluster.code_digest(packages) != here
 
 
 def test_a_worker_with_other_code_is_refused(monkeypatch):
     options = {"processes": False, "dashboard_address": None, "n_workers": 1}
     digests = iter(["a", "b"])
-    monkeypatch.setattr(cluster, "code_digest", lambda: next(digests))
-    assignment = parcel.Assignment("tiny", None, b"", {})
+    monkeypatch.setattr(cluster, "code_digest", lambda _: next(digests))
+    assignment = messages.Assignment("tiny", None, b"", {})
     with (
         LocalCluster(**options) as dask,
         cluster.connect(dask.scheduler_address) as client,
@@ -548,7 +551,7 @@ def test_unreadable_submission_and_second_run(course):
     code, output = grade_class(course, "--dry-run")
     assert code == 0
     assert "half: cannot be graded: tiny/one.ipynb is a symbolic link, which is not foll" in output
-    with journal.only_run(course.folder / "journal/tiny.lock", converter.Autograde().log):
+    with journal.only_run(course.folder / "journal/tiny.lock", autograde.Autograde().log):
         code, output = grade_class(course)
     assert (code, output.count("\n")) == (1, 1)
     assert "Another run is grading 'tiny': wait until it has finished" in output
@@ -576,7 +579,7 @@ def desk(original):
         app = AutogradeApp()
         app.initialize([f"--CourseDirectory.source_directory={original.folder}/source"])
     app.coursedir.assignment_id = "tiny"
-    assignment = converter.Autograde(coursedir=app.coursedir, parent=app).pack()
+    assignment = autograde.Autograde(coursedir=app.coursedir, parent=app).pack()
     desk = supervise.Desk(pickle.dumps(assignment), [], 2**40, assignment.process_bytes)
     yield desk
     desk.close()
@@ -585,15 +588,15 @@ def desk(original):
 
 def paper(original, code, seconds):
     notebook = nbformat.writes(original.answered(code)).encode()
-    return parcel.Submission("ada", {"one.ipynb": notebook}, {}, seconds=seconds)
+    return messages.Submission("ada", {"one.ipynb": notebook}, {}, seconds=seconds)
 
 
 def test_a_desk_is_replaced(original, desk, monkeypatch):
     endless = "while True:\n    pass"
-    with pytest.raises(parcel.NotGradedError, match="it took longer than 3 s"):
+    with pytest.raises(messages.NotGradedError, match="it took longer than 3 s"):
         desk.grade(paper(original, endless, seconds=3))
     monkeypatch.setattr(desk, "memory", 1)
-    with pytest.raises(parcel.NotGradedError, match=r"it used more than 0.0 GiB of memory"):
+    with pytest.raises(messages.NotGradedError, match=r"it used more than 0.0 GiB of memory"):
         desk.grade(paper(original, endless, seconds=60))
     monkeypatch.setattr(desk, "memory", 2**40)
     answer = desk.grade(paper(original, GOOD, seconds=60))

@@ -16,7 +16,7 @@ from nbgrader.apps.zipcollectapp import ZipCollectApp
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder import collect
+from autograder.submissions import collect
 
 PATTERN = r".*/(?P<student_id>[^/]+)/(?P<file_id>[^/]+)"
 CANVAS = r"/[^/_]+_(?:LATE_)?(?P<student_id>\d+)_\d+_(?P<file_id>.+?)(?:-\d+)?(?:\.\w+)?$"

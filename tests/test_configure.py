@@ -13,7 +13,7 @@ import pytest
 from conftest import cell
 from nbformat.v4 import new_notebook
 
-from autograder import sandbox
+from autograder.kernels import sandbox
 
 REASON = sandbox.unavailable_reason()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))

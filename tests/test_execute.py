@@ -9,8 +9,8 @@ import pytest
 from conftest import cell, make_course
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder import scoring
-from autograder.scoring import Result
+from autograder.gradebook import scores
+from autograder.gradebook.scores import Result
 
 CELLS = [
     cell("locked", "setup", "import numpy as np\nfrom autograder import check, student"),
@@ -211,9 +211,9 @@ def test_reasons(course):
 
 def test_no_record_no_points():
     ended = {"ended": True, "error": "", "value": None, "earned": False, "parts": []}
-    assert scoring.points_of([scoring.result_of(ended)], 3) == (3, "")
+    assert scores.points_of([scores.result_of(ended)], 3) == (3, "")
     for change in ({"ended": False}, {"error": "KeyError: 'x'"}, {"value": "True"}):
-        assert scoring.points_of([scoring.result_of(ended | change)], 3)[0] == 0
+        assert scores.points_of([scores.result_of(ended | change)], 3)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -233,4 +233,4 @@ def test_no_record_no_points():
     ],
 )
 def test_points_of(results, points):
-    assert scoring.points_of(results, 3)[0] == points
+    assert scores.points_of(results, 3)[0] == points

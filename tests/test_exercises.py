@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
-from autograder import classroom
+from autograder.quality import members
 
 REPOSITORY = Path(__file__).parent.parent
 ASSIGNMENTS = sorted(path.name for path in (REPOSITORY / "solutions").iterdir() if path.is_dir())
@@ -90,7 +90,7 @@ def test_visible_checks_pass_under_stock_nbgrader_validate(path, tmp_path):
     if source.metadata.kernelspec.name not in KernelSpecManager().find_kernel_specs():
         pytest.skip(f"the kernel {source.metadata.kernelspec.name} is not on this machine")
     release = nbformat.read(REPOSITORY / "exercises" / path.parent.name / path.name, as_version=4)
-    answered = classroom.Member("student", "").submission(path.stem, source, release)
+    answered = members.Member("student", "").submission(path.stem, source, release)
     nbformat.write(answered, tmp_path / path.name)
     process = subprocess.run(
         [

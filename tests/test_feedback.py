@@ -23,8 +23,8 @@ from PIL import Image
 from traitlets.config import Config
 
 import autograder
-from autograder import feedback, rendering
-from autograder.sandbox import Limits
+from autograder.kernels.sandbox import Limits
+from autograder.outputs import feedback, rendering
 
 REPOSITORY = Path(__file__).parent.parent
 FORMGRADER = Path(feedback.nbgrader.__file__).parent / "server_extensions/formgrader"
@@ -138,7 +138,9 @@ def test_texts_are_recorded_as_they_are():
 def test_every_autograded_notebook_is_cleaned_last():
     config = Config()
     autograder.configure(config)
-    assert config.Autograde.autograde_preprocessors[-1] == "autograder.feedback.CleanOutputs"
+    assert (
+        config.Autograde.autograde_preprocessors[-1] == "autograder.outputs.feedback.CleanOutputs"
+    )
 
 
 # -- Markdown and formulas -------------------------------------------------------------------------
@@ -441,7 +443,7 @@ def test_validation_allows_a_cell_as_long_as_grading_does(tmp_path, monkeypatch)
 def test_formgrader_opens_only_courses_of_ones_own(tmp_path, monkeypatch):
     from nbgrader.coursedir import CourseDirectory
 
-    from autograder.formgrader import is_a_course
+    from autograder.outputs.formgrader import is_a_course
 
     course = CourseDirectory(root=str(tmp_path / "course"))
     course.submitted_directory = str(tmp_path / "grading" / "submitted")

@@ -308,7 +308,7 @@ def test_feedback_tells_waiting_from_zero(course):
 
 def export(course, plugin):
     target = course.folder / f"{plugin}.csv"
-    exporter = f"--exporter=autograder.report.{plugin}"
+    exporter = f"--exporter=autograder.outputs.export.{plugin}"
     log = course.nbgrader("export", exporter, f"--to={target}")
     return log, list(csv.reader(target.read_text().splitlines()))
 

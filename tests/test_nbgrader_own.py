@@ -20,7 +20,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder import converter
+from autograder.grading import autograde
 
 FILES = [  # what tests something that this course replaces
     "nbgrader.tests.apps.test_nbgrader_autograde",
@@ -79,7 +79,7 @@ import functools
 import autograder
 import nbgrader.api
 import nbgrader.preprocessors
-from autograder import feedback
+from autograder.outputs import feedback
 from nbgrader.apps.api import NbGraderAPI
 from traitlets.config import Config
 
@@ -135,7 +135,7 @@ def test_nbgraders_own_tests(tmp_path):
 
 def test_without_our_configuration_nothing_is_graded(tmp_path):
     course = CourseDirectory(root=str(tmp_path), assignment_id="ps1")
-    grader = converter.Autograde(coursedir=course, config=Config())
+    grader = autograde.Autograde(coursedir=course, config=Config())
     with pytest.raises(NbGraderException, match="There is no nbgrader_config"):
         grader.start()
     assert not list(tmp_path.rglob("gradebook.db"))

@@ -17,7 +17,8 @@ import pytest
 from conftest import Course
 from nbgrader.api import Gradebook
 
-from autograder import report, sandbox
+from autograder.kernels import sandbox
+from autograder.outputs import export
 
 GUIDE = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide"
 REASON = sandbox.unavailable_reason()
@@ -64,7 +65,7 @@ def rows(course):
     folder = course.folder
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         folders = folder / "submitted", folder / "autograded"
-        return {row.student: row for row in report.rows(gradebook, "ps1", *folders)}
+        return {row.student: row for row in export.rows(gradebook, "ps1", *folders)}
 
 
 @pytest.mark.parametrize(("student", "points"), [("bitdiddle", 1.5), ("hacker", 3.0)])
@@ -72,7 +73,7 @@ def test_documented_scores(rows, student, points):
     assert rows[student].raw_score == points
     assert rows[student].max_score == 13
     assert sum(score.by_hand for score in rows[student].scores) == 5  # one of them a task
-    assert rows[student].status == report.BY_HAND
+    assert rows[student].status == export.BY_HAND
 
 
 def test_a_trial_by_itself_lets_the_judge_run_the_tests(course, place):
@@ -110,13 +111,13 @@ def test_exports_agree_with_nbgrader_export(rows, course):
     columns, *lines = export()
     wanted = {line[3]: dict(zip(columns, line, strict=True)) for line in lines}
     assert [wanted["hacker"][name] for name in ("score", "max_score")] == ["13.0", "13.0"]
-    columns, *lines = export("--exporter=autograder.report.QuestionsExportPlugin")
+    columns, *lines = export("--exporter=autograder.outputs.export.QuestionsExportPlugin")
     found = {line[1]: dict(zip(columns, line, strict=True)) for line in lines}
     for student in ("hacker", "bitdiddle"):
         for name in ("raw_score", "late_submission_penalty", "score", "max_score"):
             assert float(found[student][name]) == float(wanted[student][name])
     assert sum(name.startswith("problem") for name in columns) == 9
-    canvas = export("--exporter=autograder.report.CanvasExportPlugin")
+    canvas = export("--exporter=autograder.outputs.export.CanvasExportPlugin")
     assert [line[-1] for line in canvas] == ["ps1", "13", "", "13"]
-    moodle = export("--exporter=autograder.report.MoodleExportPlugin")
+    moodle = export("--exporter=autograder.outputs.export.MoodleExportPlugin")
     assert [line[::2] for line in moodle[1:]] == [["bitdiddle", ""], ["hacker", "13"]]

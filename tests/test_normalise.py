@@ -7,9 +7,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from autograder import normalise
+from autograder.quality import normalise
 
-COURSE = str(Path(normalise.__file__).resolve().parents[1])
+COURSE = str(Path(normalise.__file__).resolve().parents[2])
 KERNELSPEC = {"display_name": "Gluon (MXNet 1.9.1)", "language": "python", "name": "gluon"}
 NBGRADER = {
     "grade": True,

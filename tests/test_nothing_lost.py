@@ -31,12 +31,13 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderApp
 from nbgrader.apps.api import NbGraderAPI
 
-from autograder import converter, journal, scoring
+from autograder.gradebook import journal, scores
+from autograder.grading import autograde
 
 KILLS = 20
 GOOD = "def square(x):\n    return x * x"
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.converter"])
+FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.grading.autograde"])
 
 
 # ------------------------------------------------------------------ running nbgrader
@@ -77,7 +78,7 @@ def output_of(course):
     return course.folder.with_suffix(".output").read_text()
 
 
-def autograde(course, *options, before=None):
+def run_autograde(course, *options, before=None):
     return nbgrader(course, "autograde", "tiny", *options, before=before)
 
 
@@ -117,7 +118,7 @@ def course(original, tmp_path):
 def undisturbed(original, tmp_path_factory):
     """The class graded in one go, and what it is to look like."""
     course = copy(original, tmp_path_factory.mktemp("undisturbed"))
-    code, output = autograde(course)
+    code, output = run_autograde(course)
     assert code == 0, output
     return contents(course)
 
@@ -198,7 +199,7 @@ def test_undisturbed_run(undisturbed):
 
 def kill_at_line(number):
     """Kill the session when, from the first submission on, so many lines of our code have run."""
-    files = {module.__file__ for module in (converter, journal, scoring)}
+    files = {module.__file__ for module in (autograde, journal, scores)}
     count, began = itertools.count(1), False
 
     def line(frame, event, argument):
@@ -241,7 +242,7 @@ def test_killed_at_random_moments(course, original, undisturbed):
         for name, part in contents(course).items():
             assert part == {kind: undisturbed[name][kind] for kind in part}
     assert kills == KILLS
-    code, output = autograde(course)
+    code, output = run_autograde(course)
     assert code == 0, output
     assert contents(course) == undisturbed
     assert set(states(course).values()) == {"graded"}
@@ -258,18 +259,18 @@ def forget_grades(course, original):
 
 
 def kill_before(name):
-    setattr(converter.Autograde, name, lambda *_: os.killpg(0, signal.SIGKILL))
+    setattr(autograde.Autograde, name, lambda *_: os.killpg(0, signal.SIGKILL))
 
 
 @pytest.mark.parametrize("step", ["_save", "_move_into_place", "run_post_convert_hook"])
 def test_killed_between_two_steps(course, step):
     only = ["--student=text_file"]
-    code, _ = autograde(course, *only, before=partial(kill_before, step))
+    code, _ = run_autograde(course, *only, before=partial(kill_before, step))
     assert code == -signal.SIGKILL
     graded = step == "run_post_convert_hook"
     assert states(course)["text_file"] == ("graded" if graded else "grading")
     assert (course.folder / "autograded/text_file/tiny").exists() == graded
-    code, output = autograde(course, *only)
+    code, output = run_autograde(course, *only)
     assert code == 0
     assert ("Skipping text_file" in output) == graded
     assert (course.folder / "autograded/text_file/tiny/one.ipynb").exists()
@@ -310,19 +311,19 @@ def test_journal_survives_half_a_line(tmp_path):
 
 
 def no_room_for(name):
-    lay_out = converter.Autograde._lay_out
+    lay_out = autograde.Autograde._lay_out
 
     def full(self, result):
         if result.student == name:
             raise OSError(errno.ENOSPC, "No space left on device")
         lay_out(self, result)
 
-    converter.Autograde._lay_out = full
+    autograde.Autograde._lay_out = full
 
 
 def locked_for(name, path):
-    scoring.PATIENCE = 0.1
-    save = converter.Autograde._save_all
+    scores.PATIENCE = 0.1
+    save = autograde.Autograde._save_all
 
     def locked(self, results):
         with closing(sqlite3.connect(path)) as other:
@@ -330,7 +331,7 @@ def locked_for(name, path):
                 other.execute("begin exclusive")
             save(self, results)
 
-    converter.Autograde._save_all = locked
+    autograde.Autograde._save_all = locked
 
 
 def replaced_by_link(path):
@@ -364,7 +365,7 @@ def test_one_failure_stops_no_other(course, undisturbed, damage, before, reason)
         damage(submitted)
     if before == "locked":
         before = partial(locked_for, "half", course.folder / "gradebook.db")
-    code, output = autograde(course, "--no-execute", "--Autograde.jobs=1", before=before)
+    code, output = run_autograde(course, "--no-execute", "--Autograde.jobs=1", before=before)
     assert code == 1
     assert reason in output
     assert "Traceback (most" not in output
@@ -375,7 +376,7 @@ def test_one_failure_stops_no_other(course, undisturbed, damage, before, reason)
 
     shutil.rmtree(course.folder / "submitted/half")
     course.hand_in("half", content)
-    code, output = autograde(course)
+    code, output = run_autograde(course)
     assert code == 0, output
     assert output.count("Skipping") == 5
     assert contents(course)["half"] == undisturbed["half"]
@@ -383,9 +384,9 @@ def test_one_failure_stops_no_other(course, undisturbed, damage, before, reason)
 
 def test_a_failed_regrade_keeps_the_grades(course):
     only = ["--student=text_file"]
-    assert autograde(course, *only)[0] == 0
+    assert run_autograde(course, *only)[0] == 0
     before = contents(course)
-    code, output = autograde(course, "--force", *only, before=partial(no_room_for, "text_file"))
+    code, output = run_autograde(course, "--force", *only, before=partial(no_room_for, "text_file"))
     assert code == 1
     assert "The disk is full" in output
     assert "its grades of an earlier run still stand" in output
@@ -412,12 +413,12 @@ def test_a_submission_beyond_its_bounds_stops_no_other(course, tmp_path):
         shutil.rmtree(course.folder / "submitted" / name)
     (tmp_path / "greedy.py").write_text(GREEDY)
     steps = "--Autograde.autograde_preprocessors=['greedy.Greedy']"
-    code, output = autograde(course, steps, "--no-execute", before=partial(in_path, tmp_path))
+    code, output = run_autograde(course, steps, "--no-execute", before=partial(in_path, tmp_path))
     assert code == 1
     reason = "half: the process that graded it needed more than 2.0 GiB of memory for itself; see "
     assert f"Graded now: 1 of 2 submissions; not graded: 1 ({reason}" in output
     course.hand_in("half", course.answered("x = b'x' * 2**30\nwhile True:\n    pass"))
-    code, output = autograde(course, "--force", f"--Autograde.memory_bytes={900 * 2**20}")
+    code, output = run_autograde(course, "--force", f"--Autograde.memory_bytes={900 * 2**20}")
     assert code == 1
     reason = "half: it used more than 0.9 GiB of memory in all; grade fewer at a time"
     assert f"Graded now: 1 of 2 submissions; not graded: 1 ({reason}" in output
@@ -432,12 +433,12 @@ def test_full_disk(original, undisturbed, small_disk):
     filler = small_disk / "filler"
     for left in (0, 32):  # KiB
         fill(filler, left * 1024)
-        code, output = autograde(course)
+        code, output = run_autograde(course)
         assert code == 1
         assert "The disk is full: make room and run the command again." in output
         assert "Traceback (most" not in output
     filler.unlink()
-    code, output = autograde(course)
+    code, output = run_autograde(course)
     assert code == 0, output
     assert contents(course) == undisturbed
 
@@ -453,7 +454,7 @@ def digest(course):
 
 
 def patience(seconds):
-    scoring.PATIENCE = seconds
+    scores.PATIENCE = seconds
 
 
 def test_refused_gradebooks(course):
@@ -461,13 +462,13 @@ def test_refused_gradebooks(course):
     before = digest(course)
 
     uri = f"sqlite:///file:{database}?mode=ro&uri=true"
-    code, output = autograde(course, f"--db={uri}")
+    code, output = run_autograde(course, f"--db={uri}")
     assert (code, output.count("\n")) == (1, 1)
     assert "The gradebook is read-only: make its file and folder writable" in output
 
     with closing(sqlite3.connect(database)) as other:
         other.execute("begin exclusive")
-        code, output = autograde(course, before=partial(patience, 0.1))
+        code, output = run_autograde(course, before=partial(patience, 0.1))
     assert (code, output.count("\n")) == (1, 1)
     assert "The gradebook is locked by another program" in output
     assert digest(course) == before
@@ -475,14 +476,14 @@ def test_refused_gradebooks(course):
     with closing(sqlite3.connect(database)) as other:
         other.execute("alter table student drop column lms_user_id")
     before = digest(course)
-    code, output = autograde(course)
+    code, output = run_autograde(course)
     assert (code, output.count("\n")) == (1, 1)
     assert "was made by an older nbgrader (it lacks the column 'lms_user_id'" in output
     assert "make a copy of it, then run `nbgrader db upgrade`" in output
     assert digest(course) == before
 
     database.unlink()
-    code, output = autograde(course)
+    code, output = run_autograde(course)
     assert (code, output.count("\n")) == (1, 1)
     assert "run `nbgrader generate_assignment` first" in output
     assert states(course) == {}
@@ -496,7 +497,7 @@ def test_unknown_assignment(course):
 
 
 def wait_for(path):
-    choose = converter.Autograde._choose
+    choose = autograde.Autograde._choose
 
     def waiting(self):
         path.with_suffix(".waiting").touch()
@@ -504,7 +505,7 @@ def wait_for(path):
             time.sleep(0.01)
         return choose(self)
 
-    converter.Autograde._choose = waiting
+    autograde.Autograde._choose = waiting
 
 
 def test_two_runs_at_once(course):
@@ -513,7 +514,7 @@ def test_two_runs_at_once(course):
     while not go.with_suffix(".waiting").exists():
         assert first.is_alive()
         time.sleep(0.01)
-    code, output = autograde(course)
+    code, output = run_autograde(course)
     assert (code, output.count("\n")) == (1, 1)
     assert "Another run is grading 'tiny': wait until it has finished" in output
     go.touch()
@@ -526,13 +527,13 @@ def test_two_runs_at_once(course):
 
 
 def test_only_changed_submissions_are_graded_again(course):
-    assert autograde(course, "--no-execute")[0] == 0
+    assert run_autograde(course, "--no-execute")[0] == 0
     course.hand_in("half", course.answered("def square(x):\n    return 'changed'"))
     (course.folder / "submitted/good/tiny/notes.txt").write_text("a further file")
     shutil.rmtree(course.folder / "autograded/truncated")
     with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
         gradebook.remove_submission("tiny", "misnamed")
-    code, output = autograde(course, "--no-execute")
+    code, output = run_autograde(course, "--no-execute")
     assert code == 0
     reasons = r"misnamed: no notebook has the name .*; truncated: one.ipynb: .* hand it in again"
     last = output.splitlines()[-1]
@@ -547,7 +548,7 @@ def test_only_changed_submissions_are_graded_again(course):
 
 def test_manual_grades_survive_and_grades_are_the_same(course):
     shutil.rmtree(course.folder / "submitted/half")
-    assert autograde(course)[0] == 0
+    assert run_autograde(course)[0] == 0
     with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
         for name, points in (("essay", 1.5), ("integers", 2)):
             grade = gradebook.find_grade(name, "one", "tiny", "good")
@@ -557,11 +558,11 @@ def test_manual_grades_survive_and_grades_are_the_same(course):
         gradebook.db.commit()
     tables = []
     for run in range(3):
-        code, output = autograde(course, "--force")
+        code, output = run_autograde(course, "--force")
         assert code == 0
         assert "Graded now: 2 of 5 submissions; not graded: 3 (misnamed: " in output
         table = course.folder / f"grades{run}.csv"
-        exporter = "--exporter=autograder.report.QuestionsExportPlugin"
+        exporter = "--exporter=autograder.outputs.export.QuestionsExportPlugin"
         assert nbgrader(course, "export", exporter, f"--to={table}")[0] == 0
         tables.append(table.read_bytes())
     assert tables[0] == tables[1] == tables[2]
@@ -582,7 +583,7 @@ def test_links_to_other_files_are_left_out(course):
     (folder / "timestamp.txt").symlink_to("/dev/zero")
     os.mkfifo(folder / "pipe")
     (folder / "data.csv").write_text("1,2")
-    code, output = autograde(course, "--student=text_file")
+    code, output = run_autograde(course, "--student=text_file")
     assert code == 0, output
     assert output.count("Left out, because it is no regular file") == 4
     autograded = course.folder / "autograded/text_file/tiny"
@@ -597,7 +598,7 @@ def test_late_penalty_and_missing_secret(course):
     secret.unlink()
     for when, penalty in (("2030-01-02 10:00:00 UTC", 7), ("2029-12-31 10:00:00 UTC", None)):
         time_file.write_text(when)
-        code, output = autograde(
+        code, output = run_autograde(
             course, "--student=good", "--LateSubmissionPlugin.penalty_method=zero"
         )
         assert code == 0, output
@@ -611,13 +612,13 @@ def test_one_notebook_at_a_time(course):
     course.hand_in("good", course.answered(), "two")
     autograded = course.folder / "autograded/good/tiny"
     only = ["--no-execute", "--student=good"]
-    assert autograde(course, *only, "--notebook=one")[0] == 0
+    assert run_autograde(course, *only, "--notebook=one")[0] == 0
     assert [path.name for path in autograded.iterdir()] == ["one.ipynb"]
     assert states(course) == {"good": "pending"}
-    assert autograde(course, *only)[0] == 0
+    assert run_autograde(course, *only)[0] == 0
     assert sorted(path.name for path in autograded.iterdir()) == ["one.ipynb", "two.ipynb"]
     times = {path.name: path.stat().st_mtime_ns for path in autograded.iterdir()}
-    code, output = autograde(course, *only, "--notebook=two", "--force")
+    code, output = run_autograde(course, *only, "--notebook=two", "--force")
     assert code == 0, output
     changed = {
         path.name for path in autograded.iterdir() if path.stat().st_mtime_ns > times[path.name]

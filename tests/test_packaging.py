@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-STUDENTS = ("agent", "check", "reference", "student", "wire")  # what a student's kernel imports
+OURS = ("autograder", "data", "rnn_course")
 # Looked for, not needed: IPython comes with ipykernel; a value may be one of these.
 NOT_OURS = {"ipython", "pandas", "pyarrow"}
 # Needed by name only: kernels start with it.
@@ -41,14 +41,13 @@ def imported(paths):
             else:
                 continue
             for module in {name.partition(".")[0] for name in modules}:
-                if module not in {*sys.stdlib_module_names, "autograder", "data", ""}:
+                if module not in {*sys.stdlib_module_names, *OURS, ""}:
                     found.add(known.get(module, [module])[0].lower().replace("_", "-"))
     return {name.removesuffix("-cpu") for name in found} - NOT_OURS
 
 
 def test_everything_imported_is_named_and_everything_named_is_used():
-    packages = ("autograder", "data")
-    found = imported(path for name in packages for path in (REPOSITORY / name).glob("*.py"))
+    found = imported(path for name in OURS for path in (REPOSITORY / name).rglob("*.py"))
     core = names(PROJECT["dependencies"])
     assert core == {"numpy"}
     run_time = names(text for name in ("grading", "corpora") for text in EXTRAS[name])
@@ -57,7 +56,8 @@ def test_everything_imported_is_named_and_everything_named_is_used():
 
 
 def test_a_student_needs_numpy_only():
-    paths = [REPOSITORY / "autograder" / f"{name}.py" for name in (*STUDENTS, "__init__")]
+    own = REPOSITORY / "autograder"
+    paths = [own / "__init__.py", *(own / "api").rglob("*.py")]
     at_import = []
     for path in paths:
         tree = ast.parse(path.read_text())
@@ -92,10 +92,10 @@ def wheel(tmp_path_factory):
     return path
 
 
-def test_the_wheel_holds_both_packages_whole(wheel):
+def test_the_wheel_holds_the_packages_whole(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
     tracked = subprocess.run(
-        ["git", "ls-files", "autograder", "data"], cwd=REPOSITORY, capture_output=True, text=True
+        ["git", "ls-files", *OURS], cwd=REPOSITORY, capture_output=True, text=True
     ).stdout.splitlines()
     expected = {p for p in tracked if not p.endswith(".md")}
     assert {name for name in held if ".dist-info/" not in name} == expected

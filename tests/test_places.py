@@ -15,10 +15,12 @@ import pytest
 from conftest import make_course
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from test_nothing_lost import autograde, copy, nbgrader, states
+from test_nothing_lost import copy, nbgrader, run_autograde, states
 
-from autograder import converter, cores, journal
-from autograder.journal import RefusedError
+from autograder.gradebook import journal
+from autograder.gradebook.journal import RefusedError
+from autograder.grading import autograde
+from autograder.kernels import cores
 
 ODD = "c++ course (1) $ü {x}"
 NAMES = ["rnn-course (1)", "c++ course", "dollar$", "class (2027)", "übung é", "{x} {student_id}"]
@@ -29,7 +31,7 @@ NAMES += ["back\\slash", "quo'te\"", "^caret|pipe.", "a#b;c", "]", "new\nline"]
 def installed():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CourseDirectory, "format_path", CourseDirectory.format_path)
-        converter.install()
+        autograde.install()
         yield
 
 
@@ -59,11 +61,11 @@ def test_folders_that_are_patterns_are_refused(name):
 
 def test_a_class_in_a_folder_with_an_odd_name(original, tmp_path):
     course = copy(original, tmp_path / ODD)
-    code, output = autograde(course, "--no-execute")
+    code, output = run_autograde(course, "--no-execute")
     assert code == 0, output
     assert "Graded now: 2 of 2 submissions" in output
     assert states(course) == {"ada": "graded", "bob (1)+$": "graded"}
-    code, output = autograde(course, "--no-execute", "--student=bob (1)+$", "--force")
+    code, output = run_autograde(course, "--no-execute", "--student=bob (1)+$", "--force")
     assert "Graded now: 1 of 1 submissions" in output
     code, output = nbgrader(course, "generate_feedback", "tiny")
     assert code == 0, output
@@ -75,7 +77,7 @@ def test_students_whose_names_are_no_text_are_named(original, tmp_path):
     submitted = course.folder / "submitted"
     for name in ("\udcff", "esc\x1b[2J", "new\nline"):  # the first one is no UTF-8
         shutil.copytree(submitted / "ada", submitted / name)
-    code, output = autograde(course, "--no-execute")
+    code, output = run_autograde(course, "--no-execute")
     assert code == 1
     told = "the folder's name has signs that are no text: rename it"
     assert f"2 of 5 submissions; not graded: 3 (esc�[2J: {told}; new�line: {told}; �:" in output
@@ -90,7 +92,7 @@ def strict_and_homeless():
 def test_strict_umask_and_a_home_that_cannot_be_written(original, tmp_path):
     course = copy(original, tmp_path / "course")
     only = ["--student=ada"]
-    code, output = autograde(course, *only, before=strict_and_homeless)
+    code, output = run_autograde(course, *only, before=strict_and_homeless)
     assert code == 0, output
     points = [score.points for score in course.rows()["ada"].scores if score.notebook == "one"]
     assert points == [3, 4, 0]

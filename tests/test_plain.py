@@ -6,8 +6,10 @@ kernels.
 
 import pytest
 
-from autograder import agent, plain, student
-from autograder.plain import NotByDataError
+from autograder import student
+from autograder.api import agent
+from autograder.kernels import plain
+from autograder.kernels.plain import NotByDataError
 
 NOTEBOOK = '''
 import math
@@ -457,7 +459,7 @@ def test_forged_answers_pass_nothing(answer, monkeypatch):
         [["builtins", "print"]],
         [["os", "system"]],
         [["numpy", "__loader__"], ["builtins", "Exception"]],
-        [["autograder.plain", "NotByDataError"], ["builtins", "Exception"]],
+        [["autograder.kernels.plain", "NotByDataError"], ["builtins", "Exception"]],
         [["x" * 10_000, "y" * 10_000], ["builtins", "ValueError"]],
         [],
     ],

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from autograder import reference as ref
+from autograder.api import frameworks
+from rnn_course import networks
 
 N, T, D, H = 3, 7, 10, 4  # odd sizes expose a transposed or swapped axis
 LENGTHS = np.array([4, 7, 1])  # unsorted on purpose
@@ -430,7 +432,7 @@ def test_cnn_lstm_equals_torch(tokens, dtype, cell):
     model = torch_layer(TorchCNNLSTM(SIZES, cell), dtype=dtype)
     arrays = [(name, p.detach().numpy()) for name, p in model.named_parameters()]
     weights = ref.weights_from_arrays("cnn_lstm", "torch", arrays, SIZES)
-    assert_same([ref.cnn_lstm(weights, tokens)], [model(torch.tensor(tokens))], dtype)
+    assert_same([networks.cnn_lstm(weights, tokens)], [model(torch.tensor(tokens))], dtype)
 
 
 @both_precisions
@@ -440,7 +442,7 @@ def test_cnn_lstm_equals_keras(keras, tokens, dtype):
     model.set_weights([rng.uniform(-0.5, 0.5, w.shape) for w in model.get_weights()])
     arrays = [(w.path, w.value.numpy()) for w in model.trainable_weights]
     weights = ref.weights_from_arrays("cnn_lstm", "keras", arrays, SIZES)
-    assert_same([ref.cnn_lstm(weights, tokens)], [model(tokens)], dtype)
+    assert_same([networks.cnn_lstm(weights, tokens)], [model(tokens)], dtype)
 
 
 def test_cnn_lstm_is_carried_from_torch_to_keras(keras, tokens):
@@ -472,7 +474,7 @@ def test_cnn_lstm_is_fast_enough(rng):
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        assert ref.cnn_lstm(weights, tokens).shape == (64, 1)
+        assert networks.cnn_lstm(weights, tokens).shape == (64, 1)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 1.0
 
@@ -509,7 +511,7 @@ def test_parameter_counts_equal_the_frameworks(keras):
     ],
 )
 def test_parameter_counts_of_single_layers(framework, kind, dims, expected):
-    shapes = ref.LAYOUTS[framework][kind].shapes(*dims)
+    shapes = frameworks.installed()[framework].layouts()[kind].shapes(*dims)
     assert sum(np.prod(shape) for shape in shapes.values()) == expected
 
 
@@ -616,7 +618,7 @@ def test_the_largest_accepted_weights_still_give_finite_logits(tokens):
     weights = ref.weights_from_arrays("cnn_lstm", "torch", arrays, SIZES)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.isfinite(ref.cnn_lstm(weights, tokens)).all()
+        assert np.isfinite(networks.cnn_lstm(weights, tokens)).all()
 
 
 # --- Adding a model -------------------------------------------------------------------------------
@@ -633,14 +635,14 @@ def test_a_new_model_is_one_entry_and_its_gru_biases_keep_their_order(monkeypatc
         "gru": ("gru", "embedding_dim", "hidden_size"),
         "dense": ("dense", "hidden_size", "num_classes"),
     }
-    monkeypatch.setitem(ref.MODELS, "gru_classifier", ref.Model(gru_classifier, layers))
+    network = ref.Network("gru_classifier", gru_classifier, layers)
     model = torch.nn.ModuleList(
         [torch.nn.Embedding(29, 7), torch.nn.GRU(7, 11, batch_first=True), torch.nn.Linear(11, 2)]
     )
     words, memory, classify = torch_layer(model, dtype="float64")
     arrays = [(name, p.detach().numpy()) for name, p in model.named_parameters()]
     sizes = {"vocab_size": 29, "embedding_dim": 7, "hidden_size": 11, "num_classes": 2}
-    weights = ref.weights_from_arrays("gru_classifier", "torch", arrays, sizes)
+    weights = ref.weights_from_arrays(network, "torch", arrays, sizes)
     expected = classify(memory(words(torch.tensor(tokens)))[1][0])
-    found = ref.MODELS["gru_classifier"].forward(weights, tokens)
+    found = network.forward(weights, tokens)
     assert_same([found], [expected], "float64")

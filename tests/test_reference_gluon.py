@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from autograder import reference as ref
+from rnn_course import networks
 
 PYTHON = Path(__file__).parents[1] / ".venv-gluon" / "bin" / "python"
 pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=f"no Gluon environment at {PYTHON}")
@@ -168,7 +169,7 @@ def test_cnn_lstm_equals_gluon(given, gluon, dtype):
     prefix = f"{dtype}/model/"
     arrays = [(name, array) for name, array in gluon.items() if name.startswith(prefix)]
     weights = ref.weights_from_arrays("cnn_lstm", "gluon", arrays, SIZES)
-    logits = ref.cnn_lstm(weights, given["tokens"])
+    logits = networks.cnn_lstm(weights, given["tokens"])
     assert_allclose(logits, gluon[f"{dtype}/logits"], rtol=0, atol=TOLERANCE[dtype])
     for layer, ours in given["weights"].items():
         for a, b in zip(ours, weights[layer], strict=True):

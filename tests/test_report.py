@@ -14,7 +14,10 @@ from nbgrader.apps.exportapp import ExportApp
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import CsvExportPlugin
 
-from autograder import alerts, files, journal, report, summary
+from autograder import files
+from autograder.gradebook import journal
+from autograder.outputs import export, report
+from autograder.submissions import alerts
 
 MAXIMUM = 4 + 2 + 0 + 3 + 1
 FULL = {"auto": 4, "written": 2, "bonus": 0, "task": 3, "other": 1}
@@ -83,7 +86,7 @@ class School:
         self.gradebook.db.commit()
 
     def rows(self):
-        return {row.student: row for row in report.read(self.course)}
+        return {row.student: row for row in export.read(self.course)}
 
     def export(self, plugin, **options):
         app = ExportApp()
@@ -127,20 +130,20 @@ def test_the_gradebooks_own_score(graded, student):
     assert len(row.scores) == len(FULL)
     assert sum(score.points or 0 for score in row.scores) == pytest.approx(entry.score)
     assert row.complete == (student not in WAIT)
-    assert row.status == (report.BY_HAND if student in WAIT else report.GRADED)
+    assert row.status == (export.BY_HAND if student in WAIT else export.GRADED)
 
 
 def test_every_export_says_what_nbgrader_export_says(graded):
     expected = {row["student_id"]: row for row in named(graded.export(CsvExportPlugin))}
-    table = named(graded.export(report.QuestionsExportPlugin))
+    table = named(graded.export(export.QuestionsExportPlugin))
     assert {row["student_id"] for row in table} == expected.keys() == CLASS.keys()
     for row in table:
         for column in ("raw_score", "late_submission_penalty", "score", "max_score"):
             theirs = float(expected[row["student_id"]][column])
             assert float(row[column]) == pytest.approx(theirs, abs=1e-12), (row, column)
-    canvas = graded.export(report.CanvasExportPlugin)
+    canvas = graded.export(export.CanvasExportPlugin)
     assert canvas[1] == ["Points Possible", "", "", "", "", str(MAXIMUM)]
-    moodle = graded.export(report.MoodleExportPlugin)
+    moodle = graded.export(export.MoodleExportPlugin)
     for cells in ({line[3]: line[-1] for line in canvas[2:]}, {m[0]: m[-1] for m in moodle[1:]}):
         assert {name for name, cell in cells.items() if not cell} == WAIT
         for name in cells.keys() - WAIT:
@@ -151,7 +154,7 @@ def test_every_export_says_what_nbgrader_export_says(graded):
 
 
 def test_a_waiting_task_is_an_empty_cell_and_no_zero(graded):
-    table = {row["student_id"]: row for row in named(graded.export(report.QuestionsExportPlugin))}
+    table = {row["student_id"]: row for row in named(graded.export(export.QuestionsExportPlugin))}
     assert (table["task_waits"]["one.task"], table["task_waits"]["status"]) == (
         "",
         "to be graded by hand",
@@ -163,18 +166,18 @@ def test_a_waiting_task_is_an_empty_cell_and_no_zero(graded):
 
 def test_exports_are_the_same_every_time_and_of_whom_is_asked(graded):
     for plugin in ("Questions", "Canvas", "Moodle"):
-        exporter = getattr(report, f"{plugin}ExportPlugin")
+        exporter = getattr(export, f"{plugin}ExportPlugin")
         assert graded.export(exporter) == graded.export(exporter)
         chosen = graded.export(exporter, student=["late", "minus", "nobody"], assignment=["tiny"])
         assert sum("late" in line or "minus" in line for line in chosen) == 2
         assert len(chosen) == (4 if plugin == "Canvas" else 3)
     for wrong in ({"assignment": ["tinny"]}, {"to": str(graded.folder / "no" / "grades.csv")}):
         with pytest.raises(SystemExit):
-            graded.export(report.QuestionsExportPlugin, **wrong)
+            graded.export(export.QuestionsExportPlugin, **wrong)
 
 
 def test_the_summary_counts_what_the_gradebook_says(graded):
-    found = summary.collect(run_of(graded), graded.course)
+    found = report.collect(run_of(graded), graded.course)
     rows = graded.rows().values()
     assert found["mean"] == round(sum(row.score for row in rows) / len(rows), 2)
     assert (found["students"], found["counted"], found["max_score"]) == (14, 14, MAXIMUM)
@@ -182,7 +185,7 @@ def test_the_summary_counts_what_the_gradebook_says(graded):
     task = next(line for line in found["questions"] if line["question"] == "task")
     assert (task["by_hand"], task["not_graded"], task["max_score"]) == (1, 0, 3)
     assert sum(found["distribution"]) == len(CLASS)
-    assert "3 to be graded by hand" in summary.to_text(found).splitlines()[-1]
+    assert "3 to be graded by hand" in report.to_text(found).splitlines()[-1]
 
 
 # ------------------------------------------------------------------ not graded
@@ -193,7 +196,7 @@ def run_of(school, failures=None):
     record = {"seconds": 1.0, "stages": {}, "memory": 0, "alerts": [], "given_again": []}
     records = [record | {"student": name} for name in names]
     return {
-        "ended": summary.now(),
+        "ended": report.now(),
         "seconds": 1.0,
         "tier": "cpu",
         "graded": len(records),
@@ -238,8 +241,8 @@ def test_not_graded_is_named_and_is_no_zero(broken):
     status = {name: row.status for name, row in rows.items()}
     whole = {"unreadable", "nothing", "renamed", "failed", "failed_again", "new"}
     part = {"half_unreadable", "half"}
-    assert {name for name, found in status.items() if found == report.NOT_GRADED} == whole
-    assert {name for name, found in status.items() if found == report.IN_PART} == part
+    assert {name for name, found in status.items() if found == export.NOT_GRADED} == whole
+    assert {name for name, found in status.items() if found == export.IN_PART} == part
     assert {name for name, row in rows.items() if not row.not_graded} == {
         "full",
         "zero",
@@ -253,17 +256,17 @@ def test_not_graded_is_named_and_is_no_zero(broken):
     assert rows["half"].not_graded.startswith("two.ipynb: was not handed in")
     assert "one.ipynb: has not been graded: run nbgrader autograde" in rows["new"].not_graded
     assert "is it one (1).ipynb or other.ipynb?" in rows["renamed"].not_graded
-    found = summary.collect(run_of(broken, {"full_disk": "no room"}), broken.course)
+    found = report.collect(run_of(broken, {"full_disk": "no room"}), broken.course)
     assert found["not_graded"].keys() == whole | {"full_disk"}
     assert found["graded_in_part"].keys() == part
     assert (found["mean"], found["counted"]) == (round((10 + 0 + 5) / 3, 2), 3)
     assert sum(found["distribution"]) == 3
-    text = summary.to_text(found)
+    text = report.to_text(found)
     assert "not graded: failed: it hung" in text
     last = text.splitlines()[-1]
     assert "2 graded in part (half, half_unreadable)" in last
     assert "7 not graded (full_disk, failed, failed_again, new, nothing and 2 more)" in last
-    page = summary.to_html(found)
+    page = report.to_html(found)
     for name in whole | part:
         assert f"<td>{name}</td>" in page
     assert "<td>it hung</td>" in page
@@ -272,13 +275,13 @@ def test_not_graded_is_named_and_is_no_zero(broken):
 def test_three_different_things(broken):
     broken.hand_in("waits")
     broken.grade("waits", {"written": {"auto_score": None, "needs_manual_grade": True}})
-    table = {row["student_id"]: row for row in named(broken.export(report.QuestionsExportPlugin))}
+    table = {row["student_id"]: row for row in named(broken.export(export.QuestionsExportPlugin))}
     cells = {name: (row["one.written"], row["status"], row["note"]) for name, row in table.items()}
     assert cells["waits"] == ("", "to be graded by hand", "")
     assert cells["zero"] == ("0", "graded", "")
     assert cells["unreadable"][:2] == ("", "not graded")
     assert "no notebook" in cells["unreadable"][2]
-    moodle = {line[0]: line[2] for line in broken.export(report.MoodleExportPlugin)}
+    moodle = {line[0]: line[2] for line in broken.export(export.MoodleExportPlugin)}
     assert (moodle["zero"], moodle["waits"], moodle["unreadable"]) == ("0", "", "")
     assert moodle["unreadable_by_hand"] == "5"
 
@@ -289,7 +292,7 @@ def test_a_student_whose_folder_is_gone_keeps_the_points(school):
 
 
 def test_only_some_students_are_read(broken):
-    table = report.read(broken.course, {"failed", "zero", "nobody"})
+    table = export.read(broken.course, {"failed", "zero", "nobody"})
     assert {row.student: row.not_graded for row in table} == {"failed": "it hung", "zero": ""}
 
 
@@ -316,7 +319,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_no_text_becomes_a_formula(text):
-    written = report._csv([[text, "next"]])
+    written = export._csv([[text, "next"]])
     assert len(written.splitlines()) == 1
     for delimiter in ",;":
         for cell in next(csv.reader([written], delimiter=delimiter)):
@@ -325,11 +328,11 @@ def test_no_text_becomes_a_formula(text):
 
 @pytest.mark.parametrize("text", ["a-b", "1e5", "-5", "+49.5", "007", "x=1", "a; b", "me@home", ""])
 def test_other_texts_stay(text):
-    assert report._cell(text) == text
+    assert export._cell(text) == text
 
 
 def test_numbers_stay_numbers():
-    assert [report._cell(n) for n in (-1.5, 13.0, 0.1 + 0.2, 1234567.5, None)] == [
+    assert [export._cell(n) for n in (-1.5, 13.0, 0.1 + 0.2, 1234567.5, None)] == [
         "-1.5",
         "13",
         "0.3",
@@ -356,15 +359,15 @@ def test_odd_files_and_students_cost_nobody_the_export(school):
     with school.gradebook as gradebook:
         gradebook.update_or_create_student("=odd", last_name="=1+1", email="@x")
     for plugin in ("Questions", "Canvas", "Moodle"):
-        lines = school.export(getattr(report, f"{plugin}ExportPlugin"))
+        lines = school.export(getattr(export, f"{plugin}ExportPlugin"))
         cells = [cell for line in lines for cell in line]
         assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@")]
         assert "'=odd" in cells
         assert "n�" in cells
         assert "good" in cells
         assert all(character.isprintable() for cell in cells for character in cell)
-    found = summary.collect(run_of(school), school.course)
-    summary.write(school.folder / "reports", found)
+    found = report.collect(run_of(school), school.course)
+    report.write(school.folder / "reports", found)
     page = (school.folder / "reports/tiny.html").read_text(encoding="utf-8")
     assert "<td>n�</td>" in page
     kept = json.loads((school.folder / "reports/tiny.json").read_text(encoding="utf-8"))
@@ -378,10 +381,10 @@ def test_texts_are_cut(school):
     (folder / "one.ipynb").write_text(notebook(notes=texts, alerts=texts))
     school.grade("long")
     row = school.rows()["long"]
-    assert len(row.notes) == len(row.alerts) == report.MOST_TEXTS + 1
+    assert len(row.notes) == len(row.alerts) == export.MOST_TEXTS + 1
     assert row.alerts[-1] == "… and 4900 more"
-    lines = school.export(report.QuestionsExportPlugin)
-    assert max(len(cell) for line in lines for cell in line) <= report.LONGEST_CELL + 1
+    lines = school.export(export.QuestionsExportPlugin)
+    assert max(len(cell) for line in lines for cell in line) <= export.LONGEST_CELL + 1
 
 
 def test_folders_without_end(tmp_path):
@@ -421,8 +424,8 @@ def test_what_cannot_be_read_is_said(tmp_path, monkeypatch):
 
 def test_files_are_written_whole(tmp_path):
     target = tmp_path / "grades.csv"
-    report.write_atomically(target, "old")
+    export.write_atomically(target, "old")
     with pytest.raises(UnicodeEncodeError):
-        report.write_atomically(target, "new \ud800")
+        export.write_atomically(target, "new \ud800")
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["grades.csv"]

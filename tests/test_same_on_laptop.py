@@ -11,7 +11,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from autograder import classroom, execute, sandbox, syntax, visible
+from autograder import syntax
+from autograder.grading import execute
+from autograder.kernels import sandbox, visible
+from autograder.quality import members
 
 REPOSITORY = Path(__file__).parent.parent
 PATHS = sorted((REPOSITORY / "solutions").glob("*/*.ipynb"))
@@ -88,7 +91,7 @@ def run(request, tmp_path_factory):
     [
         pytest.param(path, member, id=f"{path.parent.name}-{path.stem}-{member.name}")
         for path in PATHS
-        for member in classroom.members(path.parent.name)
+        for member in members.members(path.parent.name)
         if member.name in EVERY_TEST or member.scores.get(path.stem)  # the others are all right
     ],
     indirect=["run"],

@@ -28,8 +28,8 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
-from autograder import sandbox
-from autograder.sandbox import GiB, Limits, MiB
+from autograder.kernels import sandbox
+from autograder.kernels.sandbox import GiB, Limits, MiB
 
 REASON = sandbox.unavailable_reason()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -819,7 +819,7 @@ def test_a_kernelspec_may_name_the_provisioner(tmp_path):
         "env": {"COURSE_QUICK": "1"},
         "metadata": {
             "kernel_provisioner": {
-                "provisioner_name": "rnn-course-sandbox",
+                "provisioner_name": "autograder-sandbox",
                 "config": {"workdir": str(tmp_path), "limits": {"open_files": 99}},
             }
         },
@@ -1008,7 +1008,7 @@ def test_the_setting_that_forbids_namespaces_is_named(monkeypatch):
 @pytest.mark.skipif(not ROOT, reason="only root can give up rights")
 def test_the_system_is_asked_without_bubblewrap():
     assert sandbox.host.refusal() is None
-    code = "from autograder import host; print(host.refusal())"
+    code = "from autograder.kernels import host; print(host.refusal())"
     for rights, said in (
         (["--bounding-set=-all", "--inh-caps=-all"], "(new namespaces: Operation not permitted): "),
         (["--bounding-set=-sys_admin"], "(new namespaces: Operation not permitted): "),

@@ -59,9 +59,9 @@ class Course:
         self.root, self.calls_file = folder / "course", folder / "calls.txt"
         self.root.mkdir()
         shutil.copytree(REQUIREMENTS, self.root / "requirements")
-        (self.root / "autograder").mkdir()
-        for name in ("__init__.py", "host.py"):
-            shutil.copy(COURSE / "autograder" / name, self.root / "autograder")
+        (self.root / "autograder" / "kernels").mkdir(parents=True)
+        for name in ("__init__.py", "kernels/__init__.py", "kernels/host.py"):
+            shutil.copy(COURSE / "autograder" / name, self.root / "autograder" / name)
         for name in ("pyproject.toml", "Makefile"):
             shutil.copy(COURSE / name, self.root)
         programs = folder / "bin"
@@ -333,7 +333,7 @@ def no_namespaces(course):
     programs = Path(course.env["PATH"].split(":")[0])
     (programs / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2; exit 1\n")
     (programs / "bwrap").chmod(0o755)
-    host = course.root / "autograder" / "host.py"
+    host = course.root / "autograder" / "kernels" / "host.py"
     host.write_text(host.read_text().replace("libc.unshare(", "libc.unshare(1 | "))
     return course
 

@@ -18,8 +18,9 @@ import pytest
 import yaml
 from conftest import cell, tiny_notebook
 
-from autograder import sandbox, single, trial
-from autograder.journal import RefusedError
+from autograder.gradebook.journal import RefusedError
+from autograder.grading import single, trial
+from autograder.kernels import sandbox
 
 REPOSITORY = Path(__file__).parent.parent
 SAMPLE = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide"

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from autograder import agent, check, reference, student, wire
-from autograder.student import StudentError
+from autograder import check, reference, student
+from autograder.api import agent, wire
+from autograder.api.student import StudentError
 
 SIZES = dict(vocab_size=23, embedding_dim=7, num_filters=6, kernel_size=5, hidden_size=4)
 
@@ -384,7 +385,7 @@ def test_tier(monkeypatch):
 
 
 def test_threshold():
-    assert 0.9 < check.threshold("cnn_lstm/pytorch") < 1
+    assert 0.9 < check.threshold("cnn_lstm/pytorch", "longmemory") < 1
     with pytest.raises(ValueError, match="found none; run `python -m autograder calibrate"):
         check.threshold("cnn_lstm/pytorch", corpus="nowhere")
 

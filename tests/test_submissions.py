@@ -17,7 +17,8 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import alerts, grading, parcel, recovery, submissions
+from autograder.grading import messages, worker
+from autograder.submissions import alerts, notebooks, recovery
 
 # ------------------------------------------------------------------ a small assignment
 
@@ -83,10 +84,10 @@ class Desk:
         config.CourseDirectory.release_directory = str(folder / "release")
         config.CourseDirectory.assignment_id = "tiny"
         GenerateAssignment(coursedir=CourseDirectory(config=config), config=config).start()
-        cells = grading.cells_of(config.CourseDirectory.db_url, "default_course", "tiny")
-        ids = {"one": submissions.cell_ids(source / "one.ipynb")}
-        assigned = parcel.Assignment("tiny", config, cells, {}, cell_ids=ids)
-        self.room = grading.Room(assigned, logging.getLogger(__name__))
+        cells = worker.cells_of(config.CourseDirectory.db_url, "default_course", "tiny")
+        ids = {"one": notebooks.cell_ids(source / "one.ipynb")}
+        assigned = messages.Assignment("tiny", config, cells, {}, cell_ids=ids)
+        self.room = worker.Room(assigned, logging.getLogger(__name__))
 
     def released(self):
         return json.loads((self.folder / "release/tiny/one.ipynb").read_text())
@@ -95,7 +96,7 @@ class Desk:
         """What becomes of a submission: bytes, or what is written as JSON."""
         path = self.folder / "one.ipynb"
         path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-        converter = self.room._converter(parcel.ALL)
+        converter = self.room._converter(messages.ALL)
         converter._sanitizing = True
         converter._init_preprocessors()
         resources = self.room._resources("student", "one", [])
@@ -568,7 +569,7 @@ def test_ids_of_a_source_are_known(tmp_path):
     path = tmp_path / "one.ipynb"
     notebook = assignment()
     nbformat.write(notebook, path)
-    assert submissions.cell_ids(path) == {part.id: name_of(part) for part in notebook.cells}
+    assert notebooks.cell_ids(path) == {part.id: name_of(part) for part in notebook.cells}
 
 
 # ------------------------------------------------------------------ alerts have an end
@@ -620,7 +621,7 @@ def test_what_is_too_long_is_an_alert(desk, good):
 
 def test_alerts_take_so_long_and_no_longer(monkeypatch):
     monkeypatch.setattr(alerts, "SECONDS", 0.2)
-    monkeypatch.setattr(alerts, "_suspicions", lambda node: iter(lambda: time.sleep(0.01), 1))
+    monkeypatch.setattr(alerts, "_suspicions", lambda *_: iter(lambda: time.sleep(0.01), 1))
     found = alerts.in_code({"a": "import gc"})
     assert found == ["the code took longer than 0.2 seconds to be read"]
 
@@ -643,7 +644,7 @@ def test_a_notebook_full_of_such_code_is_graded(desk, good):
 
 
 def test_many_cells_take_little_time(desk, good):
-    cells = [own(f"x{n} = 1") for n in range(submissions.MAX_CELLS - len(NAMES))]
+    cells = [own(f"x{n} = 1") for n in range(notebooks.MAX_CELLS - len(NAMES))]
     lost = stripped(without(good, "f-answer", "f-test"))
     start = time.process_time()
     notebook = desk.read(lost | {"cells": [*lost["cells"], *cells]})

@@ -1,6 +1,6 @@
 """Desks lose their process, never more: time, memory, crashes, and answers that are none.
 
-The processes here are small programs that behave badly in place of `autograder.grading`.
+The processes here are small programs that behave badly in place of `autograder.grading.worker`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 import psutil
 import pytest
 
-from autograder import parcel, supervise
+from autograder.grading import messages, supervise
 
 PROGRAM = """
 import json, os, pickle, signal, socket, subprocess, sys, threading, time
@@ -57,7 +57,7 @@ def make_desk(monkeypatch):
 
 def paper(student="bad", seconds=30.0, size=2):
     notebooks = {"one.ipynb": b"{}".ljust(size)}
-    return parcel.Submission(student, notebooks, {}, seconds=seconds)
+    return messages.Submission(student, notebooks, {}, seconds=seconds)
 
 
 HUGE = "line.sendall(b'x' * 2**24)"
@@ -95,7 +95,7 @@ MISDEEDS = {
 @pytest.mark.parametrize("misdeed", MISDEEDS)
 def test_a_bad_answer_costs_one_submission(make_desk, misdeed):
     desk = make_desk(misdeed)
-    with pytest.raises(parcel.NotGradedError, match=MISDEEDS[misdeed]):
+    with pytest.raises(messages.NotGradedError, match=MISDEEDS[misdeed]):
         desk.grade(paper(seconds=1.0 if "longer than 1 s" in MISDEEDS[misdeed] else 30.0))
     answer = desk.grade(paper("good"))
     assert answer.notebooks == {"one.ipynb": b"{}"}
@@ -106,10 +106,10 @@ def test_what_a_process_says_is_harmless_text(make_desk):
     desk = make_desk(
         "send({'reason': 'a\\x1b[2J\\n' + 'b' * 9999, 'trace': 'c\\x07\\nd', 'where': ''})"
     )
-    with pytest.raises(parcel.NotGradedError) as caught:
+    with pytest.raises(messages.NotGradedError) as caught:
         desk.grade(paper())
     assert caught.value.reason.startswith("a�[2J�bbb")
-    assert len(caught.value.reason) == parcel.LONGEST
+    assert len(caught.value.reason) == messages.LONGEST
     assert caught.value.trace == "c�\nd"
 
 
@@ -120,7 +120,7 @@ def test_memory_of_children_counts_and_they_end_with_the_process(make_desk):
     seen = set()
     look = desk._look
     desk._look = lambda: seen.update(supervise.family_of(desk.process.pid)) or look()
-    with pytest.raises(parcel.NotGradedError, match=r"it used more than 0\.1 GiB of memory in all"):
+    with pytest.raises(messages.NotGradedError, match=r"it used more than 0\.1 GiB of memory"):
         desk.grade(paper())
     gone, alive = psutil.wait_procs(seen, timeout=5)
     assert (len(gone) >= 2, alive) == (True, [])
@@ -131,7 +131,7 @@ def test_a_process_that_never_listens_cannot_hold_the_grader_up(make_desk):
     desk.package = b"N."
     supervise.COMMAND[:] = [sys.executable, "-c", "import time; time.sleep(60)"]
     began = time.monotonic()
-    with pytest.raises(parcel.NotGradedError, match="it took longer than 1 s"):
+    with pytest.raises(messages.NotGradedError, match="it took longer than 1 s"):
         desk.grade(paper(seconds=1.0, size=2**24))  # far more than the line takes at once
     assert time.monotonic() - began < 10
 
@@ -163,7 +163,8 @@ def test_closing_ends_what_is_being_graded(make_desk):
 def test_bound_on_memory_is_hard_and_lifted_for_kernels():
     program = """
 import subprocess, sys
-from autograder import sandbox, supervise
+from autograder.grading import supervise
+from autograder.kernels import sandbox
 supervise.bound_memory(2**28)
 take = [sys.executable, "-c", "x = bytearray(2**30)"]
 print(subprocess.run(take, stderr=subprocess.DEVNULL).returncode)
@@ -178,18 +179,18 @@ except MemoryError:
 
 
 def test_a_line_holds_everything(tmp_path):
-    graded = parcel.Graded({"ü.ipynb": b'{"a": "\\ud83d"}\n'}, {"tests": 1.5}, [(30, "é")])
-    line = parcel.to_line(graded)
+    graded = messages.Graded({"ü.ipynb": b'{"a": "\\ud83d"}\n'}, {"tests": 1.5}, [(30, "é")])
+    line = messages.to_line(graded)
     assert (line.count(b"\n"), json.loads(line)["took"]) == (1, 0.0)
-    assert parcel.from_line(line, ["ü.ipynb"]) == graded
-    with pytest.raises(parcel.NotGradedError, match="why"):
-        parcel.from_line(parcel.to_line(parcel.NotGradedError("why", "trace", "here")), [])
+    assert messages.from_line(line, ["ü.ipynb"]) == graded
+    with pytest.raises(messages.NotGradedError, match="why"):
+        messages.from_line(messages.to_line(messages.NotGradedError("why", "trace", "here")), [])
 
 
 def test_a_desk_leaves_nothing_when_its_owner_is_killed(tmp_path):
     program = """
 import os, signal, sys, time
-from autograder import supervise
+from autograder.grading import supervise
 supervise.COMMAND[:] = [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"]
 desk = supervise.Desk(b"N.", [], 2**40, 2**31)
 desk.start()

@@ -14,8 +14,9 @@ from conftest import ASSIGNMENT, REPOSITORY, Course, cell
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
-from autograder import sandbox, trial
-from autograder.parcel import Assignment
+from autograder.grading import trial
+from autograder.grading.messages import Assignment
+from autograder.kernels import sandbox
 
 REASON = sandbox.unavailable_reason()
 needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))

@@ -9,8 +9,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograder import sandbox, visible
-from autograder.execute import Client
+from autograder.grading.execute import Client
+from autograder.kernels import sandbox, visible
 
 NOTEBOOKS = sorted(Path("solutions").glob("*/*.ipynb"))
 # Nothing here answers a graded question of the assignment: data.imdb cleans, counts, splits and
@@ -28,15 +28,17 @@ SEEN = {
 }
 
 
-def modules(paths):
-    return {path.stem for path in paths if path not in visible.ALWAYS}
+def modules(seen):
+    """The modules that are seen; of `autograder` always the same is."""
+    assert seen.pop("autograder") == ["__init__.py", "api"]
+    return {Path(name).stem for name in seen["data"] if name not in ("__init__.py", "grammar")}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 @pytest.mark.parametrize("folder", ["solutions", "exercises"])
 def test_no_module_that_answers_a_question_is_seen(path, folder):
     notebook = nbformat.read(Path(folder, path.parent.name, path.name), as_version=4)
-    assert modules(visible.paths(notebook)) == SEEN[path.parent.name]
+    assert modules(visible.packages(notebook, ["data"])) == SEEN[path.parent.name]
 
 
 def locked(source, **more):
@@ -50,7 +52,7 @@ def locked(source, **more):
         ("import numpy, data.longmemory as corpus", {"longmemory"}),
         ("from data.imdb import pad", {"imdb", "registry"}),
         ("from data import reviews", {"reviews", "imdb", "longmemory", "registry"}),
-        ("from autograder import check, reference as ref", {"reference"}),
+        ("from autograder import check, reference as ref", set()),
         ("%matplotlib inline\nimport data.glove", {"glove", "registry"}),
         ("import os.path\nfrom pathlib import Path", set()),
         ("from data.nowhere import anything", set()),
@@ -60,23 +62,28 @@ def locked(source, **more):
 )
 def test_what_a_locked_cell_imports_is_seen(source, expected):
     notebook = NotebookNode(cells=[locked(source)])
-    assert modules(visible.paths(notebook)) == expected
+    assert modules(visible.packages(notebook, ["data"])) == expected
 
 
 def test_what_other_cells_import_is_not():
-    source = "from autograder import reference"
+    source = "from data import moby_dick"
     test = locked(source, grade=True, points=1)
     answer = locked(source, solution=True, locked=False)
     notebook = NotebookNode(cells=[test, answer, new_code_cell(source)])
-    assert visible.paths(notebook) == visible.ALWAYS
-    assert modules(visible.paths(notebook, tests=True)) == {"reference"}  # run in the same kernel
+    assert modules(visible.packages(notebook, ["data"])) == set()
+    assert modules(visible.packages(notebook, ["data"], tests=True)) == {
+        "moby_dick",
+        "registry",
+    }  # run in the same kernel
 
 
 def test_the_kernel_of_an_assignment_cannot_import_its_answers(tmp_path):
     if reason := sandbox.unavailable_reason():
         pytest.skip(reason)
     notebook = nbformat.read("solutions/text_pipeline/pipeline.ipynb", as_version=4)
-    manager = sandbox.kernel_manager("python3", tmp_path, readonly=visible.paths(notebook))
+    manager = sandbox.kernel_manager(
+        "python3", tmp_path, packages=visible.packages(notebook, ["data"])
+    )
     client = Client(manager, 2**20)
     try:
         client.wait_until_ready()
@@ -84,7 +91,8 @@ def test_the_kernel_of_an_assignment_cannot_import_its_answers(tmp_path):
 from autograder import check, student
 from data import longmemory
 print(longmemory.load(2, 1)[0].tokens.shape)
-for name in ("data.imdb", "data.reviews", "autograder.reference", "autograder.judge", "tests"):
+hidden = ["data.imdb", "data.reviews", "autograder.reference", "autograder.kernels.judge"]
+for name in [*hidden, "rnn_course", "tests"]:
     try:
         __import__(name)
         print(name)

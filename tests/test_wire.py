@@ -12,8 +12,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from autograder import wire
-from autograder.wire import WireError, decode, encode
+from autograder.api import wire
+from autograder.api.wire import WireError, decode, encode
 
 Point = collections.namedtuple("Point", "x y")
 UTC = datetime.UTC

@@ -7,7 +7,7 @@
 # %% pytorch +top
 import numpy as np
 
-from autograder import agent, wire
+from autograder.api import agent, wire
 
 
 def handle(self, request):

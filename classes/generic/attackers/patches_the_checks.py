@@ -3,7 +3,7 @@
 # known_from: knowledge of this autograder, whose source is public
 # ---
 # %% * +top
-from autograder import agent, check, student, wire
+from autograder.api import agent, check, student, wire
 
 for name, value in list(vars(check).items()):
     if callable(value) and not isinstance(value, type) and not name.startswith("_"):

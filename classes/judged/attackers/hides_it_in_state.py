@@ -18,7 +18,7 @@ def remember(x, kept=[]):  # noqa: B006
     type(get_ipython()).notes = remember.notes = kept
     get_ipython().user_ns["_oh"][99] = kept
     get_ipython().history_manager.input_hist_raw.append(repr(kept))
-    len_ = sys.modules["autograder.agent"]
+    len_ = sys.modules["autograder.api.agent"]
     len_.agent().notes = kept
 
 
@@ -41,7 +41,7 @@ print(remember.__defaults__)
 # %% judged +end
 print(getattr(__import__("builtins"), "notes", ""), remember.__defaults__, remember.__dict__)
 print(__import__("sys").modules.get("notes"), getattr(get_ipython(), "notes", ""), Out, In)
-agent = vars(__import__("autograder.agent").agent.agent())
+agent = vars(__import__("autograder.api.agent").api.agent.agent())
 own = ("namespace", "next_id")  # its id begins at the time
 print({name: value for name, value in agent.items() if name not in own})
 get_ipython().run_line_magic("history", "-g")

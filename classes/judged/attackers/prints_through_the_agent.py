@@ -6,7 +6,7 @@
 #   judged: {double: 3}
 # ---
 # %% judged +top
-from autograder import agent
+from autograder.api import agent
 
 diary, handle = [], agent.Agent.handle
 

@@ -5,6 +5,6 @@
 # harmful: stock nbgrader would hold it all
 # ---
 # %% judged +top
-from autograder import agent
+from autograder.api import agent
 
 agent.Agent.handle = lambda self, request: "y" * 200_000_000

@@ -5,7 +5,7 @@
 # %% plain +top
 import time
 
-from autograder import agent
+from autograder.api import agent
 
 
 def handle(self, request):

@@ -3,7 +3,7 @@
 # known_from: knowledge of this autograder, whose source is public
 # ---
 # %% plain +top
-from autograder import agent, wire
+from autograder.api import agent, wire
 
 
 def handle(self, request):

@@ -5,7 +5,7 @@
 # %% plain +top
 import time
 
-from autograder import agent, wire
+from autograder.api import agent, wire
 
 
 def handle(self, request):

@@ -3,7 +3,7 @@
 # known_from: parsers that recurse
 # ---
 # %% plain +top
-from autograder import agent, wire
+from autograder.api import agent, wire
 
 
 def handle(self, request):

@@ -5,7 +5,7 @@
 # %% plain +top
 import numpy as np
 
-from autograder import agent, wire
+from autograder.api import agent, wire
 
 
 def handle(self, request):

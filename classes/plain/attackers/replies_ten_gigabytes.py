@@ -3,7 +3,7 @@
 # known_from: resource exhaustion of the side that reads
 # ---
 # %% plain +top
-from autograder import agent, wire
+from autograder.api import agent, wire
 
 
 class TenGigabytes(str):

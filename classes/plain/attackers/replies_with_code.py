@@ -3,7 +3,7 @@
 # known_from: graders that eval what a submission prints
 # ---
 # %% plain +top
-from autograder import agent
+from autograder.api import agent
 
 
 class Code(str):

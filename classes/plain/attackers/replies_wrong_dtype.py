@@ -3,7 +3,7 @@
 # known_from: knowledge of this autograder; object arrays are pickles
 # ---
 # %% plain +top
-from autograder import agent, wire
+from autograder.api import agent, wire
 
 
 def handle(self, request):

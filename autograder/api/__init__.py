@@ -1,0 +1,1 @@
+"""What a student's kernel sees of this package: this room, and nothing else."""

@@ -1,0 +1,1 @@
+"""What is kept: scores in nbgrader's gradebook, and how far a run came."""

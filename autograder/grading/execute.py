@@ -1,0 +1,729 @@
+"""Runs a submitted notebook: the student's cells in the sandbox, the test cells in the judge.
+
+First all cells in their order, of the test cells what students see; then the hidden parts, each in
+the state that the notebook had at its place, while nothing that the student's code prints is kept.
+
+One policy for what goes wrong: a cell that runs too long is interrupted; a kernel that does not
+come back, or that ends, is replaced by a fresh one in which the cells before are run again, without
+the cell that did it. That question scores 0 with the reason, the others go on. After `MAX_KERNELS`
+kernels no further cell is run, and what was not tested by then scores 0 with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import zmq
+import zmq.asyncio
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete, DeadKernelError
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode
+from nbformat.v4 import new_output, output_from_msg
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_locked, is_solution
+from traitlets import Bool, Dict, Integer, List, Unicode, default
+
+from autograder import courses, syntax
+from autograder.api import check, wire
+from autograder.gradebook import scores
+from autograder.kernels import sandbox, visible
+from autograder.kernels.judge import ENDED_PYTHON, ends_python
+
+MAX_KERNELS = 3
+MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
+MAX_QUEUE = 256  # messages that wait to be read
+MAX_MESSAGE_BYTES = 4 * 2**20
+ANSWER_SECONDS = 20  # for a question that takes no time
+GRACE_SECONDS = 5  # to come back after an interrupt
+PAUSE_SECONDS = 0.3  # after each cell that is run again: what ends the kernel late shows here
+STAGES = ("kernels ready", "imports", "student cells", "tests", "shutdown")  # timed, in the log
+_RESTORE = "__import__('autograder.api.agent', fromlist=['agent']).restore_ipython()"
+JUDGE_IMPORTS = {"autograder", "numpy", "math"}
+
+
+class KernelLostError(Exception):
+    """The kernel is dead or does not come back; the message says why."""
+
+
+class Execute(NbGraderPreprocessor):
+    """Executes a notebook for grading; takes the place of nbgrader's preprocessor of this name."""
+
+    sandbox = Bool(
+        True, help="Run student code under bubblewrap. False stamps every grade 'unsandboxed'."
+    ).tag(config=True)
+    limits = Dict(
+        help="Fields of autograder.kernels.sandbox.Limits that differ from their defaults, per assignment: "
+        "{'*': {'cell_seconds': 60}, 'cnn_lstm': {'memory_bytes': 8 * 2**30}}"
+    ).tag(config=True)
+    timeout = Integer(
+        None,
+        allow_none=True,
+        help="nbgrader's name for `cell_seconds` where `limits` does not set them.",
+    ).tag(config=True)
+    secret_file = Unicode(
+        "", help="File with the seed of the hidden test sets; only the judge reads it."
+    ).tag(config=True)
+    plain_tests = Dict(
+        {"*": "auto"},
+        help="Where test cells without `autograder` run, per assignment: 'in-kernel' as in stock "
+        "nbgrader (the points are marked so), or 'judge': by data alone, safe against forgery. "
+        "'auto': in the judge if a trial of the assignment's own solution gets full marks there.",
+    ).tag(config=True)
+    plain_trial = Dict(
+        help="What the trial found out, per notebook (see autograder.grading.trial, which sets it)."
+    ).tag(config=True)
+    course_packages = List(
+        Unicode(),
+        help="Packages of the course that locked cells import, e.g. ['my_course']. The judge imports "
+        "them, too; a student's kernel sees of them what its own locked cells import. Default: "
+        "what installed courses name (see autograder.courses).",
+    ).tag(config=True)
+
+    @default("course_packages")
+    def _course_packages_default(self) -> list[str]:
+        return courses.packages()
+
+    gpu = Bool(False, help="Pass the GPU's device nodes into the sandbox.").tag(config=True)
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        if self._unreadable(nb):
+            return nb, resources
+        assignment = resources["nbgrader"]["assignment"]
+        plain = self.plain_tests.get(assignment, self.plain_tests.get("*", "auto"))
+        run = NotebookRun(self, nb, resources, self.limits_of(assignment), plain)
+        try:
+            run.execute()
+        finally:
+            run.close()
+        resources.setdefault("autograder", {})["seconds"] = run.seconds
+        return nb, resources
+
+    def limits_of(self, assignment: str) -> sandbox.Limits:
+        """The limits of an assignment's kernels."""
+        usual = {"cell_seconds": self.timeout} if (self.timeout or 0) > 0 else {}
+        return sandbox.Limits(**usual | self.limits.get("*", {}) | self.limits.get(assignment, {}))
+
+    def _unreadable(self, nb: NotebookNode) -> bool:
+        note = nb.metadata.get("autograder", {}).get("not_graded")
+        for cell in nb.cells:
+            if note and syntax.is_test(cell):
+                scores.record(cell, scores.NOT_GRADED, note)
+        return bool(note)
+
+
+class NotebookRun:
+    """One notebook, the student's kernel (or kernels, one after the other), and the judge's."""
+
+    def __init__(
+        self,
+        settings: Execute,
+        nb: NotebookNode,
+        resources: ResourcesDict,
+        limits: sandbox.Limits,
+        plain_tests: str,
+    ) -> None:
+        self.settings, self.nb, self.limits, self.log = settings, nb, limits, settings.log
+        self.folder = Path(resources["metadata"]["path"])
+        self.cores = resources.get("autograder", {}).get("cores", [])
+        self.imports, self.plain = imports_for_judge(nb, settings.course_packages)
+        self.in_judge = not self.plain or plain_tests == "judge"
+        self.trial = settings.plain_trial.get(resources["nbgrader"]["notebook"], {})
+        self.used: dict[int, set[str]] = {}  # what plain tests did with a student's objects
+        self.kernels = 0
+        self.results: dict[int, list[scores.Result]] = {}  # of test cells, part by part
+        self.pending: dict[int, str] = {}  # test cells whose hidden part is still to run
+        self.lost: dict[int, str] = {}  # cells that ended a kernel, and how
+        self.hidden: dict[int, dict] = {}  # test cells whose hidden part ran: see `_run_hidden`
+        self.given_up = ""  # why no further cell is run
+        self.replaying = 0
+        self.student: Client | None = None
+        self.judge: Client | None = None
+        self.introduced = False
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        nb.metadata.pop("widgets", None)
+
+    def execute(self) -> None:
+        """Run every code cell in order, then the hidden parts; record every test cell's score."""
+        self.deadline = time.monotonic() + self.limits.notebook_seconds
+        with self._clock("kernels ready"):
+            self._start_student()
+            if self.in_judge:
+                self._start_judge()
+            self.student.wait_until_ready()
+        stage, end = "imports", len(self.nb.cells)  # the first cell of a notebook imports
+        for index, cell in enumerate(self.nb.cells):
+            if cell.cell_type != "code":
+                continue
+            with self._clock("tests" if syntax.is_test(cell) else stage):
+                step = self._run_test if syntax.is_test(cell) else self._run_cell
+                self._attempt(index, step, index)
+            stage = stage if syntax.is_test(cell) else "student cells"
+            if self.given_up:
+                end = index
+                break
+        with self._clock("tests"):
+            self._run_all_hidden(end)
+        for index, cell in enumerate(self.nb.cells):
+            if syntax.is_test(cell):
+                self._score(index, cell)
+
+    def close(self) -> None:
+        with self._clock("shutdown"):
+            for client in (self.student, self.judge):
+                if client is not None:
+                    client.close()
+        stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())
+        self.log.info("%s: %s", self.folder, stages)
+
+    @contextmanager
+    def _clock(self, stage: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.monotonic() - start
+
+    # ---------------------------------------------------------------- cells and tests
+
+    def _attempt(self, index: int, step: Callable[[int], None], end: int) -> None:
+        """Take a step for the cell at `index`, again if another cell turns out to end kernels.
+
+        The cells before `end` have been run by then.
+        """
+        while not self.given_up and index not in self.lost:
+            if time.monotonic() >= self.deadline:
+                self.given_up = (
+                    f"the notebook ran longer than {self.limits.notebook_seconds} seconds"
+                )
+                return
+            try:
+                return step(index)
+            except KernelLostError as error:
+                self._recover(index, str(error), end)
+
+    def _run_cell(self, index: int) -> None:
+        self._run_student(index, self.nb.cells[index])
+
+    def _run_student(self, index: int, cell: NotebookNode) -> None:
+        self.student.run(cell, index, self._patience())
+        self.student.settle()
+
+    def _patience(self) -> int:
+        remaining = self.deadline - time.monotonic()
+        return int(max(0, min(self.limits.cell_seconds, remaining))) + 1
+
+    def _run_test(self, index: int) -> None:
+        """Run what is run of a test cell at its place."""
+        cell = self.nb.cells[index]
+        cell.outputs, self.results[index] = [], []
+        visible, hidden = syntax.split_hidden(cell.source)
+        if not self.in_judge:
+            return self._run_in_kernel(index, cell, visible, hidden)
+        if visible.strip() or not hidden:
+            self.results[index].append(self._run_in_judge(index, cell, visible))
+        if hidden and not any(result.error for result in self.results[index]):
+            if visible.strip():
+                cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+            self.pending[index] = hidden
+            self._keep(index)
+        return None
+
+    def _run_in_judge(
+        self, index: int, cell: NotebookNode, source: str, place: int | None = None
+    ) -> scores.Result:
+        """Run a test's source in the judge; what the judge then has on record."""
+        token, seconds = secrets.token_hex(8), self._patience()
+        uses = self.trial.get("uses")
+        if isinstance(uses, dict):
+            uses = uses.get(cell.metadata.nbgrader["grade_id"], [])
+        titles = set() if place is None else syntax.part_titles(cell.source)
+        arguments = token, source, seconds, self.plain, place, uses, titles
+        part = NotebookNode(source=f"_judge.run(*{arguments!r})", outputs=[])
+        try:
+            with self._judge_at_work():
+                self._introduce()
+                self.judge.run(part, index, seconds + 2 * GRACE_SECONDS)
+                record = json.loads(self.judge.ask(f"_judge.record({token!r})"))
+        finally:
+            cell.outputs = cell.outputs + part.outputs
+        result = scores.result_of(record)
+        self.used.setdefault(index, set()).update(record["used"])
+        if result.error and not any(o.output_type == "error" for o in cell.outputs):
+            cell.outputs.append(error_output(result.error, "TestFailed"))
+        if record["no_answer"]:
+            self._expect_answer(record["no_answer"])
+        return result
+
+    def _keep(self, index: int) -> None:
+        with self._judge_at_work():
+            self._introduce()
+            unanswered = self.judge.ask(f"_judge.keep({index}, {self._patience()})")
+        if unanswered:
+            self._expect_answer(unanswered)
+
+    def _expect_answer(self, unanswered: str) -> None:
+        time.sleep(PAUSE_SECONDS)  # a kernel on its way out may still answer
+        if ENDED_PYTHON in unanswered:
+            raise KernelLostError(unanswered)
+        self.student.expect_answer()
+
+    @contextmanager
+    def _judge_at_work(self) -> Iterator[None]:
+        """Where the judge itself is lost, a new one takes its place, as for a student's kernel."""
+        try:
+            yield
+        except KernelLostError as error:
+            self.judge.close()
+            self.judge = None
+            raise KernelLostError(f"the test could not be ended: {error}") from None
+
+    def _run_all_hidden(self, end: int) -> None:
+        """The hidden parts, after all cells before `end`; they have half a notebook's time."""
+        self.deadline = time.monotonic() + self.limits.notebook_seconds / 2
+        why_ended, self.given_up, self.kernels = self.given_up, "", 1
+        if self.pending and self.student.closed:
+            self._restart(end)
+        for index in list(self.pending):
+            self._attempt(index, self._run_hidden, end)
+        self.given_up = why_ended or self.given_up
+
+    def _run_hidden(self, index: int) -> None:
+        """Run the hidden part of a test; `told` is what a student reads of it."""
+        cell = self.nb.cells[index]
+        first = self.hidden.get(index, {}).get("from_output", len(cell.outputs))
+        cell.outputs = cell.outputs[:first]
+        self.hidden[index] = {"from_output": first, "told": [check.HIDDEN_FAILED]}
+        result = self._run_in_judge(index, cell, self.pending[index], index)
+        del self.pending[index]
+        self.results[index].append(result)
+        self.hidden[index]["told"] = [check.HIDDEN_FAILED] if result.error else result.parts
+
+    def _run_in_kernel(self, index: int, cell: NotebookNode, visible: str, hidden: str) -> None:
+        """Run a plain test where stock nbgrader runs it, its hidden part by itself for feedback."""
+        in_turn = visible.strip() and f"{visible}\n{hidden}" == cell.source
+        sources = [visible, hidden] if in_turn else [cell.source]
+        if hidden and not in_turn:
+            self.hidden[index] = {"from_output": 0, "told": [check.HIDDEN_FAILED]}
+        for source in sources:
+            self.student.evaluate(_RESTORE)
+            part = NotebookNode(source=source, outputs=[])
+            try:
+                problem = self.student.run(part, index, self._patience())
+                self.student.settle()
+            finally:
+                cell.outputs = cell.outputs + part.outputs
+            result = scores.result_of_outputs(part.outputs, problem)
+            self.results[index].append(result)
+            if result.error:
+                return
+            if source is not sources[-1]:
+                cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+                place = len(cell.outputs)
+                self.hidden[index] = {"from_output": place, "told": [check.HIDDEN_FAILED]}
+        if index in self.hidden:
+            self.hidden[index]["told"] = []
+
+    def _score(self, index: int, cell: NotebookNode) -> None:
+        where = "judge" if self.in_judge else "in-kernel"
+        results = self.results.get(index, [])
+        if index in self.lost:
+            points, note = 0.0, self.lost[index]
+        elif index in self.pending or not results:
+            points, note = 0.0, self.given_up or "there is no record that this test ran to its end"
+        else:
+            points, note = scores.points_of(results, float(cell.metadata.nbgrader["points"]))
+        scores.record(cell, points, note, where)
+        if self.used.get(index):
+            cell.metadata["autograder"]["used"] = sorted(self.used[index])
+        if index in self.hidden:
+            cell.metadata["autograder"]["hidden"] = self.hidden[index]
+        if not self.settings.sandbox:
+            cell.metadata["autograder"]["unsandboxed"] = True
+
+    # ---------------------------------------------------------------- kernels
+
+    def _start_student(self) -> None:
+        self.kernels += 1
+        manager = sandbox.kernel_manager(
+            self.nb.metadata.kernelspec.name,
+            self.folder,
+            self.limits,
+            files=self._files(),
+            packages=visible.packages(
+                self.nb, self.settings.course_packages, tests=not self.in_judge
+            ),
+            environment={"COURSE_TIER": os.environ.get("COURSE_TIER", "cpu")},
+            gpu=self.settings.gpu,
+            cores=self.cores,
+            sandbox=self.settings.sandbox,
+        )
+        self.student = Client(manager, self.limits.output_bytes)
+        self.introduced = False
+
+    def _files(self) -> list[str]:
+        """The student's and the release's data files; nothing else that lies beside them."""
+        files = (path for path in self.folder.rglob("*") if path.suffix != ".ipynb")
+        return [str(path.relative_to(self.folder)) for path in files if path.is_file()]
+
+    def _start_judge(self) -> None:
+        manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
+        self.judge = Client(manager, self.limits.output_bytes, self._judge_environment())
+        self.introduced = False
+
+    def _introduce(self) -> None:
+        """Connect the judge, which has started in the meantime, to the student's kernel."""
+        if self.introduced:
+            return
+        self.judge.wait_until_ready()
+        self.judge.quietly(f"from autograder.kernels import judge as _judge\n{self.imports}")
+        process = self.student.km.provisioner.pid
+        self.judge.quietly(f"_judge.connect({self.student.km.connection_file!r}, {process})")
+        if self.plain and self.trial.get("prelude"):
+            self.judge.quietly(f"_judge.plain.prepare({self.trial['prelude']!r}, globals())")
+        self.introduced = True
+
+    def _judge_environment(self) -> dict[str, str]:
+        secret = self.settings.secret_file
+        one_thread = {"OPENBLAS_NUM_THREADS": "1"}  # small matrices; the student's kernel is busy
+        return one_thread | ({"COURSE_SECRET_FILE": os.path.abspath(secret)} if secret else {})
+
+    def _recover(self, index: int, reason: str, end: int) -> None:
+        """A fresh kernel in the state before cell `end`, or an end of the run with a reason.
+
+        The cell at `index` is to blame, unless a cell before it ends the fresh kernel as well:
+        then that one is, which had come back before its kernel ended.
+        """
+        guilty = index
+        while True:
+            self._blame(guilty, reason)
+            self.student.close()
+            if self.kernels >= MAX_KERNELS:
+                self.given_up = f"the kernel was lost {self.kernels} times, at last: {reason}"
+                return
+            try:
+                return self._renew(end)
+            except KernelLostError as error:
+                if guilty == index != self.replaying:
+                    self._acquit(index)
+                guilty, reason = self.replaying, str(error)
+
+    def _restart(self, end: int) -> None:
+        """A kernel after the last one was given up."""
+        self.kernels = 0
+        try:
+            self._renew(end)
+        except KernelLostError as error:
+            self._recover(self.replaying, str(error), end)
+
+    def _blame(self, index: int, reason: str) -> None:
+        self.lost[index] = reason
+        if index < len(self.nb.cells):
+            cell = self.nb.cells[index]
+            cell.outputs = [*cell.get("outputs", []), error_output(reason, "KernelLost")]
+
+    def _acquit(self, index: int) -> None:
+        del self.lost[index]
+        if index < len(self.nb.cells):
+            del self.nb.cells[index].outputs[-1]
+
+    def _renew(self, end: int) -> None:
+        """Start a fresh kernel and run all cells before `end` in it that have not ended one.
+
+        Of the tests, what a hidden part that is still to run builds upon; all, if the judge is new.
+        """
+        self._start_student()
+        all_tests = self.in_judge and self.judge is None
+        if all_tests:
+            self._start_judge()
+        self.replaying = end
+        self.student.wait_until_ready()
+        for index, cell in enumerate(self.nb.cells[:end]):
+            if cell.cell_type != "code" or index in self.lost:
+                continue
+            self.replaying = index
+            copy = NotebookNode({**cell, "outputs": []})
+            if not syntax.is_test(cell):
+                self._run_student(index, copy)
+                if not is_grade(cell) and not is_solution(cell):
+                    time.sleep(PAUSE_SECONDS)
+                    self.student.settle()
+            elif self.in_judge and (all_tests or index in self.pending):
+                visible, _ = syntax.split_hidden(cell.source)
+                if visible.strip():
+                    self._run_in_judge(index, copy, visible)
+                if index in self.pending:
+                    self._keep(index)
+        self.replaying = end
+
+
+class Client:
+    """A kernel that has been started, and what is asked of it."""
+
+    def __init__(
+        self,
+        km: AsyncKernelManager,
+        output_bytes: int,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.km = km
+        self.closed = False
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.MAXMSGSIZE, max(MAX_MESSAGE_BYTES, 2 * output_bytes))
+        context.setsockopt(zmq.RCVHWM, MAX_QUEUE)
+        km.client = functools.partial(km.client, context=context)
+        # nbclient writes every executed cell into its notebook; ours is not its to change.
+        scratch = NotebookNode(cells={}, metadata={})
+        self.client = BoundedClient(
+            scratch,
+            km,
+            output_bytes=output_bytes,
+            allow_errors=True,
+            interrupt_on_timeout=True,
+            error_on_timeout={"ename": "CellTimeoutError", "timed_out": True},
+            raise_on_iopub_timeout=False,
+            coalesce_streams=True,
+            store_widget_state=False,
+            on_cell_executed=self._take_reply,
+        )
+        self._folder = tempfile.TemporaryDirectory(prefix="judge-")
+        started = {}
+        if environment is not None:  # the judge: no TCP port, and a folder of its own
+            km.ip = str(Path(self._folder.name) / "ipc")
+            km.connection_file = str(Path(self._folder.name) / "kernel.json")
+            started = {"env": {**os.environ, "IPYTHONDIR": self._folder.name, **environment}}
+        self.client.start_new_kernel(cwd=self._folder.name, **started)
+
+    def wait_until_ready(self) -> None:
+        """Returns when the kernel answers. Raises RuntimeError if it does not come up."""
+        if self.client.kc is None:
+            self.client.start_new_kernel_client()
+
+    def _take_reply(self, execute_reply: dict, **_: Any) -> None:
+        self.reply = execute_reply["content"]
+
+    def run(self, cell: NotebookNode, index: int, seconds: int) -> str:
+        """Execute a cell of the notebook; why it did not come to a good end, or nothing.
+
+        Raises KernelLostError if the kernel does not survive.
+        """
+        if not cell.source.strip():
+            return ""
+        self.client.timeout = seconds
+        self.client.begin()
+        self.reply: dict = {}
+        # Nothing but its source: nbclient listens to tags, for one.
+        bare = NotebookNode(cell_type="code", source=cell.source, metadata={}, outputs=[])
+        self.client.nb.cells[index] = bare  # where a display that is updated looks for it
+        try:
+            self.client.execute_cell(bare, index, store_history=True)
+        except DeadKernelError:
+            raise KernelLostError(self._why_dead()) from None
+        except Exception as error:  # student code can put anything on the line
+            text = wire.clean(str(error), 200)
+            raise KernelLostError(f"the kernel sent what is no message: {text}") from None
+        finally:
+            cell.outputs, cell.execution_count = bare.outputs, bare.get("execution_count")
+        return self._outcome(cell, seconds)
+
+    def _outcome(self, cell: NotebookNode, seconds: int) -> str:
+        """What the reply says, which a student's outputs may not."""
+        if self.reply.get("timed_out"):
+            reason = f"the cell ran longer than {seconds} seconds"
+            cell.outputs.append(error_output(reason, "CellTimeoutError"))
+            self.expect_answer()
+            return reason
+        if ends_python(self.reply):
+            raise KernelLostError(f"the cell {ENDED_PYTHON}")
+        problem = ""
+        if self.reply.get("status") != "ok":
+            name = wire.clean(str(self.reply.get("ename", "")), 100)
+            text = wire.clean(str(self.reply.get("evalue", "")), 2000)
+            problem = f"{name or 'the cell failed'}: {text}" if text else name or "the cell failed"
+            if not any(output.output_type == "error" for output in cell.outputs):
+                cell.outputs.append(error_output(text or name, name or "Error"))
+        if not self.client.complete:  # so much at once that the connection was closed
+            self.client.leave_out(cell)
+            problem = problem or "its output could not be read to the end"
+        return problem or self.client.problem
+
+    def quietly(self, code: str) -> None:
+        """Execute code that is no part of the notebook. Raises KernelLostError if it fails."""
+        cell = NotebookNode(cell_type="code", source=code, metadata={}, outputs=[])
+        problem = self.run(cell, 0, seconds=60)
+        if problem:
+            raise KernelLostError(f"the kernel could not be prepared: {problem}")
+
+    def ask(self, expression: str) -> str:
+        """The text that `expression` gives in the judge. Raises KernelLostError if none comes."""
+        content = self.evaluate(expression)
+        try:
+            return ast.literal_eval(content["user_expressions"]["answer"]["data"]["text/plain"])
+        except (KeyError, TypeError, ValueError, SyntaxError):
+            raise KernelLostError("the judge gave no record") from None
+
+    def evaluate(self, expression: str) -> dict:
+        """The reply to an expression that no input transformer sees; {} if none comes in time."""
+        options = {"silent": True, "user_expressions": {"answer": expression}}
+        try:
+            reply = run_sync(self._execute)("", **options)
+        except Exception:  # no answer, or what is no message
+            return {}
+        return reply["content"]
+
+    async def _execute(self, code: str, **options: Any) -> dict:
+        return await self.client.kc.execute(code, reply=True, timeout=ANSWER_SECONDS, **options)
+
+    def settle(self) -> None:
+        """Raises KernelLostError unless the kernel is there after its cell, ready for the next."""
+        for seconds in (1, GRACE_SECONDS):
+            if not run_sync(self.km.is_alive)():
+                raise KernelLostError(self._why_dead())
+            try:
+                run_sync(self._kernel_info)(seconds)
+                return
+            except Exception:  # no answer yet, or what is no message
+                continue
+        raise KernelLostError("the kernel did not answer after this cell")
+
+    async def _kernel_info(self, seconds: float) -> None:
+        await self.client.kc.kernel_info(reply=True, timeout=seconds)
+
+    def expect_answer(self) -> None:
+        """Interrupt; raises KernelLostError if the kernel is not ready again soon after."""
+        kc = self.client.kc
+        try:
+            run_sync(self.km.interrupt_kernel)()
+            run_sync(kc.wait_for_ready)(timeout=GRACE_SECONDS)
+        except Exception:  # no answer, or what is no message
+            alive = run_sync(self.km.is_alive)()
+            raise KernelLostError(
+                "the cell ran too long and could not be interrupted" if alive else self._why_dead()
+            ) from None
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.client.shutdown_kernel = "immediate"
+        self.client._cleanup_kernel()
+        self._folder.cleanup()
+
+    def _why_dead(self) -> str:
+        reason = getattr(self.km.provisioner, "exit_reason", None)
+        return f"the kernel stopped while this cell ran: {reason or 'no reason known'}"
+
+
+OUTPUTS = ("stream", "display_data", "execute_result", "update_display_data", "error")
+
+
+class BoundedClient(NotebookClient):
+    """An nbclient that takes of what a kernel sends what is well formed and not too much."""
+
+    def __init__(self, nb: NotebookNode, km: Any, output_bytes: int, **options: Any) -> None:
+        super().__init__(nb, km, **options)
+        self.output_bytes = output_bytes
+        self.begin()
+
+    def begin(self) -> None:
+        """Count anew, for the next cell."""
+        self.bytes = self.messages = 0
+        self.complete = False  # whether the cell was heard to its end
+        self.problem = ""  # a message that was left out, and that might have been the result
+
+    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
+        """Take a message or say that it was left out; student code can send anything."""
+        kind = msg["msg_type"]
+        self.messages += 1
+        try:
+            if kind == "status":
+                return super().process_message(msg, cell, cell_index)
+            if self.messages > MAX_MESSAGES:
+                if self.messages == MAX_MESSAGES + 1:
+                    self._say(cell, f"messages beyond {MAX_MESSAGES:,} were left out")
+                self.problem = self.problem or "it sent too many messages"
+                return None
+            if kind in OUTPUTS and self._is_too_much(msg, cell):
+                return None
+            if kind in OUTPUTS[1:]:
+                name = kind.removeprefix("update_")
+                header = {**msg["header"], "msg_type": name}
+                nbformat.validate(output_from_msg({**msg, "header": header}), ref=name, version=4)
+            if kind in (*OUTPUTS, "clear_output", "execute_input"):
+                return super().process_message(msg, cell, cell_index)
+        except CellExecutionComplete:
+            self.complete = True
+            raise
+        except Exception:  # whatever an odd message leads to
+            self._say(
+                cell, f"a malformed message of type {wire.clean(str(kind), 50)!r} was left out"
+            )
+            self.problem = self.problem or "it sent a malformed message"
+        return None
+
+    def _is_too_much(self, msg: dict, cell: NotebookNode) -> bool:
+        """Whether a message is beyond what is kept of a cell; of a result its text always is."""
+        before, size = self.bytes, len(str(msg["content"]))
+        self.bytes += size
+        if self.bytes <= self.output_bytes:
+            return False
+        if before <= self.output_bytes:
+            self.leave_out(cell)
+        if msg["msg_type"] == "execute_result":
+            data = msg["content"]["data"]
+            msg["content"]["data"] = {"text/plain": wire.clean(str(data.get("text/plain")), 200)}
+            return False
+        if msg["msg_type"] == "error":
+            content = msg["content"]
+            shown = {key: wire.clean(str(content.get(key)), 200) for key in ("ename", "evalue")}
+            msg["content"] = {**shown, "traceback": [f"{shown['ename']}: {shown['evalue']}"]}
+            return False
+        return True
+
+    def leave_out(self, cell: NotebookNode) -> None:
+        """Say that output is missing."""
+        self._say(cell, f"output beyond {self.output_bytes:,} bytes was left out")
+
+    def _say(self, cell: NotebookNode, text: str) -> None:
+        cell.outputs.append(new_output("stream", name="stderr", text=f"\n[{text}]\n"))
+
+
+def imports_for_judge(nb: NotebookNode, packages: Collection[str] = ()) -> tuple[str, bool]:
+    """The import lines that test cells rely on, from locked cells; and whether tests are plain.
+
+    Tests are plain if no locked cell imports `autograder`. Only imports of the course's own
+    packages and NumPy are taken, so the judge does not load a deep-learning framework.
+    """
+    lines = []
+    for cell in nb.cells:
+        if cell.cell_type != "code" or not is_locked(cell):
+            continue
+        for node in syntax.parse_cell(cell.source).body:
+            if isinstance(node, ast.ImportFrom):
+                imported = {(node.module or "").partition(".")[0]}
+            elif isinstance(node, ast.Import):
+                imported = {alias.name.partition(".")[0] for alias in node.names}
+            else:
+                continue
+            if imported <= {*JUDGE_IMPORTS, *packages}:
+                lines.append(ast.unparse(node))
+    return "\n".join(lines), not any("autograder" in line for line in lines)
+
+
+def error_output(reason: str, name: str) -> NotebookNode:
+    return new_output("error", ename=name, evalue=reason, traceback=[reason])

@@ -1,0 +1,296 @@
+"""Processes that grade, looked after from outside: what a submission does to one costs no other.
+
+`nbgrader autograde` has its submissions graded at such desks on this machine, `autograder grade` at
+those of Dask's workers; this module needs neither nbgrader nor Dask.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import psutil
+
+from autograder.grading import messages
+from autograder.gradebook.journal import remove_room
+from autograder.grading.messages import Graded, NotGradedError, Submission
+
+LOOK_SECONDS = 0.25  # how often a desk's time and memory are looked at
+CHUNK = 2**20  # bytes
+OUT_OF_MEMORY = 77  # the exit status of a process that was refused memory, see `bound_memory`
+COMMAND = [sys.executable, "-m", "autograder.grading.worker"]
+GiB = 2**30
+
+
+class ClosedError(Exception):
+    """The desks were closed while a submission was graded; nothing is known of it."""
+
+
+class Desks:
+    """A desk for each of `shares`, the processor cores of one; use it with `with`, or close it.
+
+    `package` is the assignment, pickled.
+    """
+
+    def __init__(
+        self, package: bytes, shares: list[list[int]], memory: int, process_bytes: int
+    ) -> None:
+        self.desks = [Desk(package, cores, memory, process_bytes) for cores in shares]
+        self.free: SimpleQueue[Desk] = SimpleQueue()
+        for desk in self.desks:
+            desk.warm_up()
+            self.free.put(desk)
+
+    def __enter__(self) -> Desks:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def grade(self, submission: Submission) -> Graded:
+        """Grade at the next free desk. Raises NotGradedError, or ClosedError."""
+        desk = self.free.get()
+        try:
+            return desk.grade(submission)
+        finally:
+            self.free.put(desk)
+
+    def close(self) -> None:
+        """End all processes, whatever they are doing."""
+        for desk in self.desks:
+            desk.end()
+        for desk in self.desks:
+            desk.close()
+
+
+class Desk:
+    """A process that grades one submission after the other, and is replaced when it is lost."""
+
+    def __init__(self, package: bytes, cores: list[int], memory: int, process_bytes: int) -> None:
+        self.package, self.cores = package, cores
+        self.memory, self.process_bytes = memory, process_bytes
+        self.process: subprocess.Popen | None = None
+        self.family: list[psutil.Process] = []  # it, and what was last seen of its children
+        self.closed = False
+        self.changes = threading.Lock()  # held while the process is started or ended
+        self.grading = threading.Lock()  # held by whoever uses it
+
+    def warm_up(self) -> None:
+        """Start the process in the meantime, so that it is warm when it is needed."""
+
+        def start() -> None:
+            with self.grading:
+                self.start()
+
+        threading.Thread(target=start, daemon=True).start()
+
+    def start(self) -> None:
+        """Start the process if it does not run."""
+        with self.changes:
+            if self.closed or (self.process and self.process.poll() is None):
+                return
+            self._clear_away()
+            self.room = tempfile.mkdtemp(prefix="grading-")
+            self.line, theirs = socket.socketpair()
+            self.line.setblocking(False)
+            self.log = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process lives)
+            with theirs:
+                self.process = subprocess.Popen(
+                    [*COMMAND, str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.PIPE,  # never written to; its end is the end of the process
+                    stdout=self.log,
+                    stderr=self.log,
+                    env={**os.environ, **_places(self.room)},
+                    start_new_session=True,  # Ctrl-C is the coordinator's affair
+                )
+            self.unsent = self.package
+
+    def grade(self, submission: Submission) -> Graded:
+        """Grade within the submission's seconds.
+
+        Raises NotGradedError if it cannot be graded or the process is lost, ClosedError if the
+        desk was closed.
+        """
+        with self.grading:
+            self.start()
+            if self.closed:
+                raise ClosedError
+            letter = self.unsent + pickle.dumps((submission, self.cores))
+            self.unsent = b""
+            try:
+                answer, peak = self._exchange(letter, submission.seconds)
+                graded = messages.from_line(answer, submission.notebooks)
+            except OSError:
+                raise self._lost() from None
+            except ValueError as error:
+                raise self._lost(str(error)) from None
+            graded.memory = peak
+            return graded
+
+    def _exchange(self, letter: bytes, seconds: float) -> tuple[bytes, int]:
+        """Send a letter and wait for the line that answers it; also the most bytes seen in use."""
+        deadline, looked, peak = time.monotonic() + seconds, 0.0, 0
+        rest, answer = memoryview(letter), bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.line, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            while not answer.endswith(b"\n"):
+                for _, events in selector.select(LOOK_SECONDS):
+                    if events & selectors.EVENT_WRITE:
+                        rest = rest[self.line.send(rest[:CHUNK]) :]
+                        if not rest:
+                            selector.modify(self.line, selectors.EVENT_READ)
+                    if events & selectors.EVENT_READ:
+                        part = self.line.recv(CHUNK)
+                        if not part:
+                            raise self._lost()
+                        answer += part
+                if len(answer) > messages.MAX_ANSWER:
+                    raise self._lost(f"what came back has more than {messages.MAX_ANSWER} bytes")
+                now = time.monotonic()
+                if now > deadline:
+                    raise self._lost(f"it took longer than {seconds:.0f} s")
+                if now > looked + LOOK_SECONDS:
+                    looked, peak = now, max(peak, self._look())
+        return bytes(answer), peak
+
+    def _look(self) -> int:
+        self.family = family_of(self.process.pid)
+        used = memory_of(self.family)
+        if used > self.memory and memory_of(self.family, exactly=True) > self.memory:
+            raise self._lost(
+                f"it used more than {self.memory / GiB:.1f} GiB of memory in all; grade fewer at a "
+                "time, or raise Autograde.memory_bytes"
+            )
+        return used
+
+    def _lost(self, reason: str = "") -> Exception:
+        """End the process and say what happened to it."""
+        if not reason:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
+            reason = self._how_it_ended()
+        with self.changes:
+            log = self._last_words()
+            self._clear_away()
+        if self.closed:
+            return ClosedError()
+        self.warm_up()
+        return NotGradedError(reason, log)
+
+    def _last_words(self) -> str:
+        begin = max(0, self.log.seek(0, os.SEEK_END) - messages.LONGEST_TRACE)
+        return os.pread(self.log.fileno(), messages.LONGEST_TRACE, begin).decode(errors="replace")
+
+    def _how_it_ended(self) -> str:
+        status = self.process.poll() or 0
+        if status == OUT_OF_MEMORY:
+            return (
+                f"the process that graded it needed more than {self.process_bytes / GiB:.1f} GiB "
+                "of memory for itself; see Autograde.process_bytes"
+            )
+        names = {number.value: number.name for number in signal.Signals}
+        ended = names.get(-status, f"signal {-status}")
+        how = f"exit status {status}" if status >= 0 else ended
+        return f"the process that graded it ended ({how})"
+
+    def end(self) -> None:
+        """End the process for good; whoever waits for it is told."""
+        self.closed = True
+        with self.changes:
+            self._kill()
+
+    def close(self) -> None:
+        """End the process for good and remove what it leaves."""
+        self.end()
+        with self.grading, self.changes:
+            self._clear_away()
+
+    def _kill(self) -> None:
+        if self.process is None:
+            return
+        for member in {*self.family, *family_of(self.process.pid)}:
+            with suppress(psutil.Error):
+                member.kill()
+        with suppress(OSError):
+            self.process.kill()
+
+    def _clear_away(self) -> None:
+        if self.process is None:
+            return
+        self._kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.line.close()
+        self.log.close()
+        remove_room(Path(self.room))
+        self.process, self.family = None, []
+
+
+def _places(room: str) -> dict[str, str]:
+    """Where a process keeps what it would keep at home, which may be read-only."""
+    names = ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
+    return {"TMPDIR": room, **{name: f"{room}/{name.lower()}" for name in names}}
+
+
+# ------------------------------------------------------------------ memory
+
+
+def family_of(pid: int) -> list[psutil.Process]:
+    """A process and everything that it started."""
+    try:
+        top = psutil.Process(pid)
+        return [top, *top.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def memory_of(family: list[psutil.Process], exactly: bool = False) -> int:
+    """Bytes that these processes hold; what they share counts once if they are counted `exactly`.
+
+    That takes longer, because the system has to look at every page.
+    """
+    total = 0
+    for member in family:
+        with suppress(psutil.Error):
+            total += member.memory_full_info().pss if exactly else member.memory_info().rss
+    return total
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this machine has, or that a container may use of it."""
+    found = [psutil.virtual_memory().total]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # not there, or "max"
+            found.append(int(Path(path).read_text()))
+    return min(found)
+
+
+def share_of_memory(jobs: int) -> int:
+    """What each of so many desks may use, kernels and all, and leave a tenth for the rest."""
+    return int(machine_memory() * 0.9) // jobs
+
+
+def bound_memory(more: int) -> None:
+    """Let this process hold `more` bytes than now; beyond that, allocating fails at once.
+
+    It is a soft limit: kernels lift it and get limits of their own (see `sandbox`).
+    """
+    import resource  # not on Windows
+
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = psutil.Process().memory_info().vms + more
+    if most == resource.RLIM_INFINITY or wanted < most:
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, most))

@@ -1,0 +1,1 @@
+"""Kernels: the sandbox that a student's runs in, the judge that runs the tests."""

@@ -1,0 +1,1 @@
+"""What comes out: feedback pages, exports, the report of a run, formgrader."""

@@ -1,0 +1,1 @@
+"""Whether a course and its grader are right: sample classes, attackers, mutants, thresholds."""

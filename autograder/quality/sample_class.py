@@ -1,0 +1,181 @@
+"""Grades the sample class as an instructor would, and compares with the scores it must get."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+from tqdm import tqdm
+
+from autograder.kernels import host
+from autograder.outputs import export
+from autograder.quality import members
+from autograder.quality.members import Member
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def grade(
+    assignment: str, folder: Path | None = None, students: Collection[str] | None = None
+) -> int:
+    """Release, collect, autograde, feedback, export; print the table. 0 if all is expected.
+
+    `students`: only these of the class. Raises ValueError if one of them is not in it.
+    """
+    folder = folder or REPOSITORY / "grading" / "sample_class" / assignment
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    start = time.monotonic()
+    class_members = _choose(members.members(assignment), students)
+    run = Commands(folder, f"--CourseDirectory.release_directory={folder / 'release'}")
+    run("release", "generate_assignment", assignment)
+    hand_in(assignment, class_members, folder)
+    run("collect", "zip_collect", assignment)
+    run("autograde", "autograde", assignment, watch=len(class_members))
+    run("feedback", "generate_feedback", assignment)
+    grades = folder / "grades.csv"
+    exporter = "--exporter=autograder.outputs.export.QuestionsExportPlugin"
+    run("export", "export", exporter, f"--to={grades}", f"--assignment=['{assignment}']")
+    wrong = print_table(assignment, class_members, folder)
+    print(f"\ngrades    {_short(grades)}")
+    print(f"feedback  {_short(folder / 'feedback')}/<student>/{assignment}/<notebook>.html")
+    print(f"log       {_short(run.log)}")
+    verdict = "every score is the expected one" if not wrong else f"{wrong} unexpected scores"
+    print(f"\n{len(class_members)} students in {time.monotonic() - start:.0f} s: {verdict}")
+    return 1 if wrong else 0
+
+
+def attack(assignment: str, folder: Path) -> dict[str, export.Row]:
+    """Let the generic attackers hand in the assignment; their rows of the report, by name."""
+    notebooks = [path.stem for path in (REPOSITORY / "solutions" / assignment).glob("*.ipynb")]
+    attackers = members.generic_attackers(notebooks)
+    run = Commands(folder, f"--CourseDirectory.release_directory={folder / 'release'}")
+    run("release", "generate_assignment", assignment)
+    hand_in(assignment, attackers, folder)
+    run("collect", "zip_collect", assignment)
+    run("attack", "autograde", assignment, "--Execute.limits={'*': {'cell_seconds': 10}}")
+    return {row.student: row for row in _rows(assignment, folder)}
+
+
+def _choose(class_members: list[Member], students: Collection[str] | None) -> list[Member]:
+    if not students:
+        return class_members
+    unknown = set(students) - {member.name for member in class_members}
+    if unknown:
+        names = ", ".join(member.name for member in class_members)
+        raise ValueError(f"expected students of the class ({names}), found {sorted(unknown)}")
+    return [member for member in class_members if member.name in students]
+
+
+def release(assignments: list[str]) -> int:
+    """Write exercises/<assignment> from solutions/<assignment>."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Commands(Path(folder))
+        for assignment in assignments:
+            run(assignment, "generate_assignment", assignment, "--force")
+    return 0
+
+
+def hand_in(assignment: str, class_members: list[Member], folder: Path) -> None:
+    """Write every member's notebooks as a learning platform would deliver them."""
+    for release in sorted((folder / "release" / assignment).glob("*.ipynb")):
+        released = nbformat.read(release, as_version=4)
+        source = _source(assignment, release.stem)
+        for member in class_members:
+            path = folder / "downloaded" / assignment / "archive" / member.name / release.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(member.submission(release.stem, source, released), path)
+
+
+class Commands:
+    """Runs nbgrader's commands with this course's configuration on one class folder."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.log, self.options = folder / "nbgrader.log", options
+        self.environment = {**os.environ, "COURSE_GRADING": str(folder), "PYTHONUNBUFFERED": "1"}
+        self.environment["PATH"] = host.path_with_tools()
+
+    def __call__(self, title: str, *arguments: str, watch: int = 0) -> None:
+        """Run one command to its end; RuntimeError with the reason if it fails."""
+        start, reason = time.monotonic(), ""
+        command = [sys.executable, "-m", "nbgrader", *arguments, *self.options]
+        options = {"cwd": REPOSITORY, "env": self.environment, "text": True}
+        with (
+            self.log.open("a", encoding="utf-8") as log,
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
+            ) as process,
+            tqdm(total=watch, desc=title, unit="student", disable=not watch, leave=False) as bar,
+        ):
+            for line in process.stdout:
+                log.write(line)
+                if found := re.search(r"INFO\] Graded (\S+)$", line):
+                    bar.update()
+                    bar.set_postfix_str(found[1])
+                if found := re.search(r"ERROR\] (.+)$", line):
+                    reason = reason or f": {found[1]}"
+        if process.returncode:
+            raise RuntimeError(f"nbgrader {arguments[0]} failed{reason}\nThe log is {self.log}")
+        print(f"{title:<10} {time.monotonic() - start:5.0f} s", flush=True)
+
+
+def print_table(assignment: str, class_members: list[Member], folder: Path) -> int:
+    """Points per question, expected total and note for each student; returns how many are wrong."""
+    graded = {row.student: row for row in _rows(assignment, folder)}
+    sources = {
+        path.stem: _source(assignment, path.stem)
+        for path in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb"))
+    }
+    width = max(len(member.name) for member in class_members)
+    wrong = 0
+    for notebook, source in sources.items():
+        questions = list(class_members[0].expected(notebook, source))
+        header = "  ".join(f"{question:>8}" for question in questions)
+        print(f"\n{notebook:<{width}}  {header}  {'points':>6}  {'expected':>8}")
+        for member in class_members:
+            expected = member.expected(notebook, source)
+            scores = {
+                score.question: score.points
+                for score in graded[member.name].scores
+                if score.notebook == notebook
+            }
+            marks = [_mark(scores[question], expected[question]) for question in questions]
+            wrong += sum("!" in mark for mark in marks)
+            totals = (sum(points or 0 for points in part.values()) for part in (scores, expected))
+            points, should = totals
+            cells = "  ".join(f"{mark:>8}" for mark in marks)
+            print(f"{member.name:<{width}}  {cells}  {points:>6g}  {should:>8g}")
+    print("\n(· waits to be graded by hand, ! differs from what is expected)\n")
+    for member in class_members:
+        print(f"{member.name:<{width}}  {'; '.join([member.note, *graded[member.name].notes])}")
+    return wrong
+
+
+def _rows(assignment: str, folder: Path) -> list[export.Row]:
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+        return export.rows(gradebook, assignment, folder / "submitted", folder / "autograded")
+
+
+def _mark(points: float | None, expected: float | None) -> str:
+    text = "·" if points is None else f"{points:g}"
+    if points == expected:
+        return text
+    return f"!{text} ({'·' if expected is None else f'{expected:g}'})"
+
+
+def _source(assignment: str, notebook: str):
+    path = REPOSITORY / "solutions" / assignment / f"{notebook}.ipynb"
+    return nbformat.read(path, as_version=4)
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path)

@@ -1,0 +1,1 @@
+"""What students hand in: collected, read, mended, and looked at for tricks."""
