@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -28,6 +27,7 @@ from distributed import Worker
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.__main__ import main as autograder
+from autograder.course import Course
 from autograder.gradebook import journal
 from autograder.grading import cluster
 from autograder.grading.messages import Graded, Submission
@@ -55,36 +55,29 @@ def source() -> nbformat.NotebookNode:
     return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-class Course:
+class Class(Course):
     """A course folder, and the commands that work on it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder, REPOSITORY)
         place = folder / "source" / NAME
         place.mkdir(parents=True)
         nbformat.write(source(), place / "one.ipynb")
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "COURSE_GRADING": str(folder), "PATH": path}
-        self.options = [
-            f"--CourseDirectory.{part}_directory={folder / part}" for part in ("source", "release")
-        ]
-        self.run("-m", "nbgrader", "generate_assignment", NAME)
+        self.run("generate_assignment", NAME)
         self.execute_one()
 
-    def hand_in(self, students: int) -> None:
+    def hand_in_all(self, students: int) -> None:
         """Everybody hands in the same right answer."""
-        notebook = nbformat.read(self.folder / "release" / NAME / "one.ipynb", 4)
+        notebook = self.released(NAME, "one")
         notebook.cells[0].source = "answer = 42"
         text = nbformat.writes(notebook)
         for number in range(students):
-            place = self.folder / "submitted" / f"s{number:05}" / NAME
-            place.mkdir(parents=True, exist_ok=True)
-            (place / "one.ipynb").write_text(text)
+            self.hand_in(f"s{number:05}", NAME, "one", text)
 
     def execute_one(self) -> None:
         """Have one submission really graded; it is what workers will answer for everybody."""
-        self.hand_in(1)
-        self.run("-m", "nbgrader", "autograde", NAME)
+        self.hand_in_all(1)
+        self.run("autograde", NAME)
         shutil.copy(self.folder / "autograded" / "s00000" / NAME / "one.ipynb", self.answer)
         for place in ("autograded", "journal"):
             shutil.rmtree(self.folder / place)
@@ -94,18 +87,13 @@ class Course:
         """The executed notebook."""
         return self.folder / "answer.ipynb"
 
-    def run(self, *command: str) -> None:
-        """Run Python to its end."""
-        where = {"cwd": REPOSITORY, "env": self.environment}
-        command = [sys.executable, *command, *self.options]
-        subprocess.run(command, check=True, capture_output=True, **where)
-
-    def start(self) -> subprocess.Popen:
+    def coordinate(self) -> subprocess.Popen:
         """Start a coordinator whose workers grade nothing."""
-        command = [sys.executable, __file__, "--coordinate", str(self.answer), *self.options]
-        log = (self.folder / "log.txt").open("a")
-        where = {"cwd": REPOSITORY, "env": self.environment, "stdout": log, "stderr": log}
-        return subprocess.Popen(command, **where)
+        own = [sys.executable, __file__, "--coordinate", str(self.answer)]
+        command = [*own, *self.command()[3:]]
+        with (self.folder / "log.txt").open("a") as log:
+            where = {"cwd": self.home, "env": self.environment, "stdout": log, "stderr": log}
+            return subprocess.Popen(command, **where)
 
     def booked(self) -> int:
         """How many are graded, by the journal."""
@@ -172,11 +160,11 @@ def rate(samples: list[dict]) -> float:
 
 def measure(folder: Path, students: int) -> dict:
     """Grade the class, with a kill in the middle."""
-    course = Course(folder)
-    course.hand_in(students)
-    first = watch(course, course.start(), stop_at=students // 2)
+    course = Class(folder)
+    course.hand_in_all(students)
+    first = watch(course, course.coordinate(), stop_at=students // 2)
     before = course.booked()
-    process = course.start()
+    process = course.coordinate()
     second = watch(course, process, stop_at=None)
     if process.returncode:
         raise RuntimeError((folder / "log.txt").read_text()[-2000:])

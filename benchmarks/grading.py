@@ -28,6 +28,7 @@ from pathlib import Path
 import nbformat
 import overhead
 
+from autograder.course import Course
 from autograder.kernels import cores
 from autograder.outputs import export
 from autograder.quality import attacks, members, sample_class
@@ -77,19 +78,15 @@ def prepare(folder: Path, ours: bool, submissions: int) -> None:
 
 def grade(folder: Path, command: list[str], ours: bool, on: list[int]) -> dict[str, float]:
     """Seconds that a command takes for the class on some cores, and the machine's load."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "COURSE_GRADING": str(folder), "TMPDIR": str(folder / "tmp")}
-    options = [
-        f"--CourseDirectory.{part}_directory={folder / part}" for part in ("source", "release")
-    ]
-    options += [] if ours else [f"--CourseDirectory.root={folder}"]
+    course = attacks.course_of(folder, attacks.Grader("", ours))
+    program, *arguments = command
     pinned = ["taskset", "--cpu-list", ",".join(map(str, on))]
     start = time.monotonic()
     with (folder / "nbgrader.log").open("a") as log:
         subprocess.run(
-            [*pinned, sys.executable, "-m", *command, *options],
-            cwd=attacks.REPOSITORY if ours else folder,
-            env=environment | {"PATH": path},
+            [*pinned, *course.command(*arguments, program=program)],
+            cwd=course.home,
+            env=course.environment,
             stdout=log,
             stderr=log,
             check=False,
@@ -101,11 +98,8 @@ def grade(folder: Path, command: list[str], ours: bool, on: list[int]) -> dict[s
 
 def grades(folder: Path) -> str:
     """The table of grades as text."""
-    from nbgrader.api import Gradebook
-
-    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
-        where = folder / "submitted", folder / "autograded"
-        return export.to_csv(ASSIGNMENT, export.rows(gradebook, ASSIGNMENT, *where))
+    rows = Course(folder).rows(ASSIGNMENT)
+    return export.to_csv(ASSIGNMENT, rows.values())
 
 
 def cost_model(per_core: float, efficiency: float) -> dict:

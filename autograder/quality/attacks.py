@@ -19,7 +19,6 @@ import platform
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -36,13 +35,12 @@ import nbformat
 import psutil
 from bs4 import BeautifulSoup
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade
 
 from autograder import syntax
+from autograder.course import Course
 from autograder.gradebook import journal
 from autograder.grading import execute
-from autograder.kernels import host
 from autograder.outputs import export
 from autograder.quality import members
 
@@ -392,26 +390,20 @@ def _grade(folder: Path, run: Run) -> dict[str, Graded]:
     return graded
 
 
+def course_of(folder: Path, how: Grader) -> Course:
+    """The course in a folder of its own as a grader sees it."""
+    return Course(folder, REPOSITORY if how.ours else None, environment={"TMPDIR": f"{folder}/tmp"})
+
+
 def _nbgrader(folder: Path, how: Grader, *arguments: str) -> int:
     """Run one command to its end and return the memory that it took at most, outside the sandbox.
 
     It fails where a submission could not be graded.
     """
-    path = host.path_with_tools()
-    variables = {"PATH": path, "TMPDIR": str(folder / "tmp"), "COURSE_GRADING": str(folder)}
-    options = [f"--CourseDirectory.source_directory={folder / 'source'}"]
-    options += [f"--CourseDirectory.release_directory={folder / 'release'}"]
-    if not how.ours:
-        options.append(f"--CourseDirectory.root={folder}")
+    course = course_of(folder, how)
     most = 0
     with open(folder / "nbgrader.log", "a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nbgrader", *arguments, *options],
-            cwd=REPOSITORY if how.ours else folder,
-            env={**os.environ, **variables},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        process = course.start(*arguments, output=log)
         try:
             while process.poll() is None:
                 most = max(most, _memory(process.pid))
@@ -451,9 +443,7 @@ def hand_in(folder: Path, assignment: str, members: list[members.Member]) -> Non
 
 
 def _earned(folder: Path, assignment: str) -> dict[str, Graded]:
-    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
-        folders = folder / "submitted", folder / "autograded"
-        rows = {row.student: row for row in export.rows(gradebook, assignment, *folders)}
+    rows = Course(folder).rows(assignment)
     seconds = _seconds(folder, assignment)
     return {
         name: Graded(_points(row), row.alerts, _is_complete(row), seconds=seconds.get(name, 0.0))

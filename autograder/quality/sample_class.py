@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook
+from nbformat import NotebookNode
 from tqdm import tqdm
 
-from autograder.kernels import host
+from autograder.course import Course
 from autograder.outputs import export
 from autograder.quality import members
 from autograder.quality.members import Member
@@ -36,7 +34,7 @@ def grade(
     folder.mkdir(parents=True)
     start = time.monotonic()
     class_members = _choose(members.members(assignment), students)
-    run = Commands(folder, f"--CourseDirectory.release_directory={folder / 'release'}")
+    run = Commands(folder)
     run("release", "generate_assignment", assignment)
     hand_in(assignment, class_members, folder)
     run("collect", "zip_collect", assignment)
@@ -58,12 +56,12 @@ def attack(assignment: str, folder: Path) -> dict[str, export.Row]:
     """Let the generic attackers hand in the assignment; their rows of the report, by name."""
     notebooks = [path.stem for path in (REPOSITORY / "solutions" / assignment).glob("*.ipynb")]
     attackers = members.generic_attackers(notebooks)
-    run = Commands(folder, f"--CourseDirectory.release_directory={folder / 'release'}")
+    run = Commands(folder)
     run("release", "generate_assignment", assignment)
     hand_in(assignment, attackers, folder)
     run("collect", "zip_collect", assignment)
     run("attack", "autograde", assignment, "--Execute.limits={'*': {'cell_seconds': 10}}")
-    return {row.student: row for row in _rows(assignment, folder)}
+    return run.course.rows(assignment)
 
 
 def _choose(class_members: list[Member], students: Collection[str] | None) -> list[Member]:
@@ -81,7 +79,10 @@ def release(assignments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         run = Commands(Path(folder))
         for assignment in assignments:
-            run(assignment, "generate_assignment", assignment, "--force")
+            run(assignment, "generate_assignment", assignment)
+            target = REPOSITORY / "exercises" / assignment
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(Path(folder, "release", assignment), target)
     return 0
 
 
@@ -97,26 +98,22 @@ def hand_in(assignment: str, class_members: list[Member], folder: Path) -> None:
 
 
 class Commands:
-    """Runs nbgrader's commands with this course's configuration on one class folder."""
+    """Runs nbgrader's commands on a class's folder, with a bar, a log and the time each took."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.log, self.options = folder / "nbgrader.log", options
-        self.environment = {**os.environ, "COURSE_GRADING": str(folder), "PYTHONUNBUFFERED": "1"}
-        self.environment["PATH"] = host.path_with_tools()
+    def __init__(self, folder: Path) -> None:
+        home, source = REPOSITORY, REPOSITORY / "solutions"
+        self.course = Course(folder, home, source, {"PYTHONUNBUFFERED": "1"})
+        self.log = folder / "nbgrader.log"
 
     def __call__(self, title: str, *arguments: str, watch: int = 0) -> None:
         """Run one command to its end; RuntimeError with the reason if it fails."""
         start, reason = time.monotonic(), ""
-        command = [sys.executable, "-m", "nbgrader", *arguments, *self.options]
-        options = {"cwd": REPOSITORY, "env": self.environment, "text": True}
         with (
             self.log.open("a", encoding="utf-8") as log,
-            subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
-            ) as process,
+            self.course.start(*arguments) as process,
             tqdm(total=watch, desc=title, unit="student", disable=not watch, leave=False) as bar,
         ):
-            for line in process.stdout:
+            for line in process.stdout or ():
                 log.write(line)
                 if found := re.search(r"INFO\] Graded (\S+)$", line):
                     bar.update()
@@ -130,7 +127,7 @@ class Commands:
 
 def print_table(assignment: str, class_members: list[Member], folder: Path) -> int:
     """Points per question, expected total and note for each student; returns how many are wrong."""
-    graded = {row.student: row for row in _rows(assignment, folder)}
+    graded = Course(folder).rows(assignment)
     sources = {
         path.stem: _source(assignment, path.stem)
         for path in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb"))
@@ -160,11 +157,6 @@ def print_table(assignment: str, class_members: list[Member], folder: Path) -> i
     return wrong
 
 
-def _rows(assignment: str, folder: Path) -> list[export.Row]:
-    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
-        return export.rows(gradebook, assignment, folder / "submitted", folder / "autograded")
-
-
 def _mark(points: float | None, expected: float | None) -> str:
     text = "·" if points is None else f"{points:g}"
     if points == expected:
@@ -172,7 +164,7 @@ def _mark(points: float | None, expected: float | None) -> str:
     return f"!{text} ({'·' if expected is None else f'{expected:g}'})"
 
 
-def _source(assignment: str, notebook: str):
+def _source(assignment: str, notebook: str) -> NotebookNode:
     path = REPOSITORY / "solutions" / assignment / f"{notebook}.ipynb"
     return nbformat.read(path, as_version=4)
 
