@@ -15,9 +15,10 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from helpers import REPOSITORY
 from packaging.requirements import Requirement
 
-COURSE = Path(__file__).resolve().parents[1]
+COURSE = REPOSITORY
 REQUIREMENTS = COURSE / "requirements"
 FAKE_PYTHON = """#!/bin/sh
 if [ "$1" = -c ]; then echo "3.11 True $0"; exit 0; fi

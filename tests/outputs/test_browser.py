@@ -26,6 +26,7 @@ import nbgrader
 import pytest
 import websocket
 from bs4 import BeautifulSoup
+from helpers import REPOSITORY
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 from nbgrader.api import Gradebook
@@ -35,7 +36,6 @@ from autograder.outputs import feedback
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt-get install chromium)")
-REPOSITORY = Path(__file__).parent.parent
 
 
 class Beacon(http.server.BaseHTTPRequestHandler):
@@ -544,7 +544,7 @@ def loads(page: str) -> list[str]:
 
 
 def test_feedback_pages_run_and_load_nothing(course, browser):
-    course.nbgrader("generate_feedback", "tiny", "--student=ho*")
+    course.run("generate_feedback", "tiny", "--student=ho*")
     for student in ("hostile", "honest"):
         page = course.folder / "feedback" / student / "tiny" / "one.html"
         for bypass in (False, True):

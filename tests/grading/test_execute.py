@@ -6,7 +6,7 @@ import copy
 
 import nbformat
 import pytest
-from conftest import cell, make_course
+from helpers import cell, make_course
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.gradebook import scores
@@ -137,7 +137,7 @@ def course(tmp_path_factory):
     kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     source = new_notebook(cells=copy.deepcopy(CELLS), metadata={"kernelspec": kernelspec})
     nbformat.write(source, course.folder / "source" / "tiny" / "one.ipynb")
-    course.nbgrader("generate_assignment", "tiny", "--force")
+    course.run("generate_assignment", "tiny", "--force")
     for name, (answers, own_cells, _) in STUDENTS.items():
         notebook = course.released()
         for c in list(notebook.cells):
@@ -147,8 +147,8 @@ def course(tmp_path_factory):
                 notebook.cells.insert(place, new_code_cell(own_cells[c.id], id=f"own-{c.id}"))
         course.hand_in(name, notebook)
     options = "--Execute.limits={'tiny': {'cell_seconds': 10}}", "--Autograde.jobs=2"
-    course.log = course.nbgrader("autograde", "tiny", *options, check=False)
-    course.nbgrader("generate_feedback", "tiny", check=False)
+    course.log = course.run("autograde", "tiny", *options, check=False)
+    course.run("generate_feedback", "tiny", check=False)
     course.scores = {name: row.scores for name, row in course.rows().items()}
     return course
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers import REPOSITORY
 from jupyter_client.kernelspec import KernelSpecManager
 
 from autograder.quality import members
 
-REPOSITORY = Path(__file__).parent.parent
 ASSIGNMENTS = sorted(path.name for path in (REPOSITORY / "solutions").iterdir() if path.is_dir())
 NOTEBOOKS = sorted((REPOSITORY / "solutions").glob("*/*.ipynb"))
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from helpers import REPOSITORY
 from packaging.requirements import Requirement
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]

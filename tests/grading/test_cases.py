@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import nbgrader
 import pytest
-from conftest import ASSIGNMENT, Course, cell
+from helpers import ASSIGNMENT, Course, cell
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
@@ -183,7 +183,7 @@ def course_of(folder: Path, notebook) -> Course:
     nbformat.write(notebook, folder / "source" / ASSIGNMENT / "one.ipynb")
     (folder / "secret_seed").write_text("test")
     course = Course(folder)
-    course.nbgrader("generate_assignment", ASSIGNMENT)
+    course.run("generate_assignment", ASSIGNMENT)
     return course
 
 
@@ -192,7 +192,7 @@ def judged(tmp_path_factory):
     course = course_of(tmp_path_factory.mktemp("judged"), judged_notebook())
     for name, (changes, _) in CLASS.items():
         course.hand_in(name, answered(course.released(), changes))
-    course.log = course.nbgrader("autograde", ASSIGNMENT, LIMITS, check=False)
+    course.log = course.run("autograde", ASSIGNMENT, LIMITS, check=False)
     course.graded = course.rows()
     return course
 
@@ -267,7 +267,7 @@ def plain(tmp_path_factory):
     for name, (answer, own, _) in PLAIN.items():
         changes = {"square-answer": answer} | ({"middle": own} if own else {})
         course.hand_in(name, answered(course.released(), changes))
-    course.nbgrader("autograde", ASSIGNMENT, LIMITS, check=False)
+    course.run("autograde", ASSIGNMENT, LIMITS, check=False)
     return course.rows()
 
 
@@ -297,8 +297,8 @@ def fixtures(tmp_path_factory):
         notebook.metadata.update(KERNEL)  # theirs is no longer installed
         nbformat.write(notebook, folder / place / "p1.ipynb")
     course = Course(folder)
-    course.nbgrader("generate_assignment", "ps1")
-    course.nbgrader("autograde", "ps1", LIMITS)
+    course.run("generate_assignment", "ps1")
+    course.run("autograde", "ps1", LIMITS)
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
         found = {name: gradebook.find_submission_notebook("p1", "ps1", name) for name in SCORES}
         return {name: (row.score, row.max_score) for name, row in found.items()}

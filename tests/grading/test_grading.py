@@ -29,8 +29,8 @@ def course(tiny_course_factory):
         if made is not None:
             course.hand_in(name, made)
     options = "--Execute.limits={'tiny': {'cell_seconds': 6}}", "--Autograde.jobs=2"
-    course.log = course.nbgrader("autograde", "tiny", *options, check=False)
-    course.nbgrader("generate_feedback", "tiny")
+    course.log = course.run("autograde", "tiny", *options, check=False)
+    course.run("generate_feedback", "tiny")
     return course
 
 
@@ -309,7 +309,7 @@ def test_feedback_tells_waiting_from_zero(course):
 def export(course, plugin):
     target = course.folder / f"{plugin}.csv"
     exporter = f"--exporter=autograder.outputs.export.{plugin}"
-    log = course.nbgrader("export", exporter, f"--to={target}")
+    log = course.run("export", exporter, f"--to={target}")
     return log, list(csv.reader(target.read_text().splitlines()))
 
 
@@ -318,7 +318,7 @@ def test_files_for_learning_platforms(tiny_course_factory):
     for name in ("ada", "bob"):
         course.hand_in(name, course.answered(GOOD))
     course.hand_in("ada", course.answered(GOOD), "two")
-    course.nbgrader("autograde", "tiny")
+    course.run("autograde", "tiny")
     with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
         person = {"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.org"}
         gradebook.update_or_create_student("ada", lms_user_id="17", **person)
@@ -347,9 +347,9 @@ def test_files_for_learning_platforms(tiny_course_factory):
 def test_grading_without_a_sandbox_is_stamped_everywhere(tiny_course_factory):
     course = tiny_course_factory()
     course.hand_in("good", course.answered(GOOD))
-    log = course.nbgrader("autograde", "tiny", COURSE_UNSANDBOXED="1")
+    log = course.run("autograde", "tiny", COURSE_UNSANDBOXED="1")
     assert "Graded now: 1 of 1" in log
-    course.nbgrader("generate_feedback", "tiny")
+    course.run("generate_feedback", "tiny")
     row = course.rows()["good"]
     assert "one.ipynb: graded without a sandbox" in row.notes
     assert {s.question: s.points for s in row.scores if s.notebook == "one"} == EXPECTED_GOOD

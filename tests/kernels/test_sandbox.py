@@ -23,6 +23,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers import REPOSITORY
 from jupyter_client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
@@ -598,7 +599,7 @@ def test_everything_dies_with_a_killed_grader(tmp_path):
     mark = f"orphan-{os.getpid()}"
     program = f"""
 import sys, time
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent)!r}]
 from test_sandbox import DAEMON, Kernel
 kernel = Kernel({str(tmp_path)!r}).__enter__()
 kernel.run(DAEMON.format(mark={mark!r}))
@@ -1014,7 +1015,7 @@ def test_the_system_is_asked_without_bubblewrap():
         (["--bounding-set=-sys_admin"], "(new namespaces: Operation not permitted): "),
     ):
         command = ["setpriv", *rights, "--", sys.executable, "-c", code]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=True)
         assert said in done.stdout
 
 
@@ -1033,7 +1034,7 @@ def test_walls_stand_for_an_ordinary_user(place):
     if not shutil.which("unshare"):
         pytest.skip("unshare (util-linux) is missing")
     here = HERE / "test_sandbox.py"
-    needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), here.parents[1]}
+    needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), REPOSITORY.resolve()}
     closed = {p for path in needed for p in path.parents if not p.stat().st_mode & 0o001}
     hidden = sorted(path for path in needed if closed & set(path.parents))
     steps = []
@@ -1057,7 +1058,7 @@ def test_walls_stand_for_an_ordinary_user(place):
         ["unshare", "--mount", "sh", "-c", " && ".join(steps)],
         capture_output=True,
         text=True,
-        cwd=here.parents[1],
+        cwd=REPOSITORY,
         timeout=300,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from conftest import ASSIGNMENT, REPOSITORY, Course, cell
+from helpers import ASSIGNMENT, REPOSITORY, Course, cell
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
@@ -80,7 +80,7 @@ def make_course(folder, tests):
     (folder / "source" / ASSIGNMENT).mkdir(parents=True)
     nbformat.write(notebook(tests), folder / "source" / ASSIGNMENT / "one.ipynb")
     course = Course(folder)
-    course.nbgrader("generate_assignment", ASSIGNMENT)
+    course.run("generate_assignment", ASSIGNMENT)
     return course
 
 
@@ -117,7 +117,7 @@ def by_data(tmp_path_factory):
     course = make_course(tmp_path_factory.mktemp("data"), TESTS)
     for name, answer in ANSWERS.items():
         hand_in(course, name, answer or course.released().cells[2].source)
-    course.log = course.nbgrader("autograde", ASSIGNMENT)
+    course.log = course.run("autograde", ASSIGNMENT)
     return course
 
 
@@ -147,13 +147,13 @@ def test_points_by_data(by_data, name):
 def test_no_second_trial_until_the_assignment_changes(by_data):
     path = by_data.folder / "trial" / f"{ASSIGNMENT}.json"
     before = path.stat().st_mtime_ns
-    assert "trying" not in by_data.nbgrader("autograde", ASSIGNMENT, "--force", "--student=right")
+    assert "trying" not in by_data.run("autograde", ASSIGNMENT, "--force", "--student=right")
     assert path.stat().st_mtime_ns == before
     changed = notebook(TESTS | {"mean": "assert mean([1]) == 1"})
     nbformat.write(changed, by_data.folder / "source" / ASSIGNMENT / "one.ipynb")
-    by_data.nbgrader("generate_assignment", ASSIGNMENT, "--force")
+    by_data.run("generate_assignment", ASSIGNMENT, "--force")
     try:
-        log = by_data.nbgrader("autograde", ASSIGNMENT, "--force", "--student=right")
+        log = by_data.run("autograde", ASSIGNMENT, "--force", "--student=right")
         assert "trying, by its own solution" in log
         assert path.stat().st_mtime_ns > before
     finally:
@@ -189,7 +189,7 @@ def test_the_command_says_what_cannot_run_by_data_and_does_not_switch(not_by_dat
     assert "one, source: by data 0 of 1, in the kernel 1 of 1: it looks into the stud" in output
     assert "one, type: by data 0 of 1, in the kernel 1 of 1: objects of the student's h" in output
     assert "one, mean: by data 1 of 1, in the kernel 1 of 1\n" in output
-    log = not_by_data.nbgrader("autograde", ASSIGNMENT)
+    log = not_by_data.run("autograde", ASSIGNMENT)
     assert "trying" not in log
     row = not_by_data.rows()["right"]
     assert row.raw_score == 6
@@ -199,7 +199,7 @@ def test_the_command_says_what_cannot_run_by_data_and_does_not_switch(not_by_dat
 @needs_sandbox
 def test_the_configuration_has_the_last_word(not_by_data):
     option = f"--Execute.plain_tests={{'{ASSIGNMENT}': 'judge'}}"
-    log = not_by_data.nbgrader("autograde", ASSIGNMENT, "--force", option)
+    log = not_by_data.run("autograde", ASSIGNMENT, "--force", option)
     assert "trying" not in log
     row = not_by_data.rows()["right"]
     assert row.raw_score == 4
@@ -213,7 +213,7 @@ def test_with_a_broken_source_grading_goes_on(not_by_data):
     (not_by_data.folder / "trial").rename(not_by_data.folder / "trial-before")
     path.write_text("no notebook")
     try:
-        log = not_by_data.nbgrader("autograde", ASSIGNMENT, "--force")
+        log = not_by_data.run("autograde", ASSIGNMENT, "--force")
     finally:
         path.write_text(content)
     assert "run in the student's kernel: the trial failed" in log

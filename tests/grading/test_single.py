@@ -16,13 +16,12 @@ import nbformat
 import nbgrader
 import pytest
 import yaml
-from conftest import cell, tiny_notebook
+from helpers import REPOSITORY, cell, tiny_notebook
 
 from autograder.gradebook.journal import RefusedError
 from autograder.grading import single, trial
 from autograder.kernels import sandbox
 
-REPOSITORY = Path(__file__).parent.parent
 SAMPLE = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide"
 COMMAND = Path(sys.executable).with_name("autograder")
 READS = "def square(x):\n    return x ** int(open('numbers/two.txt').read())"

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import make_course
+from helpers import make_course
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from test_nothing_lost import copy, nbgrader, run_autograde, states
+from helpers import copy, nbgrader, run_autograde, states
 
 from autograder.gradebook import journal
 from autograder.gradebook.journal import RefusedError

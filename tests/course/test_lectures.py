@@ -9,16 +9,15 @@ import json
 import re
 import statistics
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
+from helpers import REPOSITORY
 
-REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
-import recipes  # noqa: E402
+import recipes
 
-import lectures  # noqa: E402  (scripts, not a package)
+import lectures
 
 PATHS = sorted((REPOSITORY / "lectures").glob("[0-9]*.ipynb"))
 COMPANIONS = {"06_one_lstm_gluon"}  # runs for another lecture, and says so

@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 
 import pytest
-from conftest import Course
+from helpers import Course
 from nbgrader.api import Gradebook
 from nbgrader.apps.zipcollectapp import ZipCollectApp
 from nbgrader.coursedir import CourseDirectory
@@ -152,7 +152,7 @@ def test_this_courses_configuration(tmp_path):
     download.put(
         {"export.zip": zipped(HELPERS | {"ada/more.zip": inner, "bob/first.ipynb": "own"})}
     )
-    output = course.nbgrader("zip_collect", "tiny")
+    output = course.run("zip_collect", "tiny")
     assert (tmp_path / "submitted/bob/tiny/first.ipynb").read_text() == "own"
     folder = tmp_path / "submitted/ada/tiny"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

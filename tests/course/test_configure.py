@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import cell
+from helpers import cell
 from nbformat.v4 import new_notebook
 
 from autograder.kernels import sandbox

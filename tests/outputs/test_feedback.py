@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers import REPOSITORY
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.apps import NbGrader
@@ -26,7 +27,6 @@ import autograder
 from autograder.kernels.sandbox import Limits
 from autograder.outputs import feedback, rendering
 
-REPOSITORY = Path(__file__).parent.parent
 FORMGRADER = Path(feedback.nbgrader.__file__).parent / "server_extensions/formgrader"
 OFFICIAL = {"grade_id": "last", "grade": True, "solution": True, "points": 1, "schema_version": 3}
 SLACK = 3.0  # seconds, for a busy machine
@@ -416,7 +416,7 @@ def test_one_hostile_page_does_not_stop_the_class(tiny_course_factory):
                 path = course.folder / "autograded" / name / "tiny" / f"{file}.ipynb"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 nbformat.write(notebook if file == "one" else course.released(), path)
-    course.nbgrader("generate_feedback", "tiny")
+    course.run("generate_feedback", "tiny")
     for name in "abc":
         text = (course.folder / "feedback" / name / "tiny" / "one.html").read_text()
         assert "Score: not graded yet / " in text

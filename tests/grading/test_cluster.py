@@ -19,12 +19,12 @@ import nbformat
 import psutil
 import pytest
 import yaml
-from conftest import REPOSITORY, make_course
+from helpers import REPOSITORY, make_course
 from distributed import LocalCluster
 from nbgrader.api import Gradebook
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
-from test_nothing_lost import (
+from helpers import (
     FORKS,
     contents,
     copy,
@@ -449,7 +449,7 @@ def test_gradebook_in_postgresql(course, serial, postgres):
         f"--db={postgres}",
         "--course=rnn",
     )  # nbgrader lets PostgreSQL have courses with a name only
-    course.nbgrader("generate_assignment", "tiny", "--force", *where)
+    course.run("generate_assignment", "tiny", "--force", *where)
     few = ["--student", "half", "text_file", *where]
     code, output = grade_class(course, "--jobs=1", *few)
     assert code == 0, output

@@ -5,16 +5,16 @@ the tests compare. The same script runs a CNN-LSTM with weights that come from h
 """
 
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import REPOSITORY
 from numpy.testing import assert_allclose, assert_array_equal
 
 from autograder import reference as ref
 from rnn_course import networks
 
-PYTHON = Path(__file__).parents[1] / ".venv-gluon" / "bin" / "python"
+PYTHON = REPOSITORY / ".venv-gluon" / "bin" / "python"
 pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=f"no Gluon environment at {PYTHON}")
 
 N, T, D, H = 3, 7, 10, 4

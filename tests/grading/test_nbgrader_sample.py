@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import nbgrader
 import pytest
-from conftest import Course
+from helpers import Course
 from nbgrader.api import Gradebook
 
 from autograder.kernels import sandbox
@@ -54,9 +54,9 @@ def course(tmp_path_factory, place):
         submitted = GUIDE / "submitted" / student / "ps1"
         copy_notebooks(submitted, folder / "submitted" / student / "ps1")
     course = Course(folder)
-    course.nbgrader("generate_assignment", "ps1")
+    course.run("generate_assignment", "ps1")
     said = ["--Execute.plain_tests={'ps1': 'in-kernel'}"] if place == "in-kernel" else []
-    course.log = course.nbgrader("autograde", "ps1", *said)
+    course.log = course.run("autograde", "ps1", *said)
     return course
 
 
@@ -100,7 +100,7 @@ def test_exports_agree_with_nbgrader_export(rows, course):
 
     def export(*exporter):
         target = course.folder / "export.csv"
-        course.nbgrader("export", *exporter, f"--to={target}")
+        course.run("export", *exporter, f"--to={target}")
         return list(csv.reader(target.read_text().splitlines()))
 
     with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:

@@ -26,7 +26,7 @@ from functools import partial
 
 import nbformat
 import pytest
-from conftest import REPOSITORY, Course, make_course
+from helpers import Course, copy, contents, fill, last_entries, make_course, nbgrader, output_of, rows, run_autograde, start, states, without_noise
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderApp
 from nbgrader.apps.api import NbGraderAPI
@@ -36,50 +36,6 @@ from autograder.grading import autograde
 
 KILLS = 20
 GOOD = "def square(x):\n    return x * x"
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.grading.autograde"])
-
-
-# ------------------------------------------------------------------ running nbgrader
-
-
-def start(course, *arguments, before=None, use=NbGraderApp.launch_instance):
-    """Start `nbgrader *arguments` in a session of its own; `before` is called in it first."""
-    process = FORKS.Process(target=_nbgrader, args=(str(course.folder), arguments, before, use))
-    process.start()
-    return process
-
-
-def _nbgrader(folder, arguments, before, use):
-    os.setsid()
-    os.chdir(REPOSITORY)
-    os.environ["COURSE_GRADING"] = folder
-    os.environ["TMPDIR"] = tempfile.tempdir = os.path.realpath(f"{folder}/tmp")
-    with open(f"{folder}.output", "w") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    if before:
-        before()
-    places = [f"--CourseDirectory.{name}_directory={folder}/{name}" for name in PLACES]
-    use([*arguments, *places])
-
-
-PLACES = ("source", "release")
-
-
-def nbgrader(course, *arguments, **options):
-    """Run `nbgrader *arguments` to its end; exit code and output."""
-    process = start(course, *arguments, **options)
-    process.join()
-    return process.exitcode, output_of(course)
-
-
-def output_of(course):
-    return course.folder.with_suffix(".output").read_text()
-
-
-def run_autograde(course, *options, before=None):
-    return nbgrader(course, "autograde", "tiny", *options, before=before)
 
 
 # ------------------------------------------------------------------ the class
@@ -100,13 +56,6 @@ def original(tmp_path_factory):
     return course
 
 
-def copy(course, folder):
-    """The same class in another folder, with a short path for temporary files."""
-    shutil.copytree(course.folder, folder, dirs_exist_ok=True, ignore=lambda *_: ["tmp"])
-    (folder / "tmp").symlink_to(tempfile.mkdtemp(dir="/tmp"))
-    return Course(folder)
-
-
 @pytest.fixture
 def course(original, tmp_path):
     course = copy(original, tmp_path / "course")
@@ -121,57 +70,6 @@ def undisturbed(original, tmp_path_factory):
     code, output = run_autograde(course)
     assert code == 0, output
     return contents(course)
-
-
-def contents(course):
-    """Gradebook and autograded notebooks per student, without what differs from run to run."""
-    found = {}
-    for table, columns in {
-        "grade": "auto_score, manual_score, extra_credit, needs_manual_grade",
-        "comment": "auto_comment, manual_comment",
-    }.items():
-        query = f"""
-            select s.student_id, n.name, c.name, {columns} from {table} t
-            join submitted_notebook sn on sn.id = t.notebook_id
-            join notebook n on n.id = sn.notebook_id
-            join submitted_assignment s on s.id = sn.assignment_id
-            join base_cell c on c.id = t.cell_id order by 1, 2, 3"""
-        for student, *row in rows(course, query):
-            found.setdefault(student, {}).setdefault(table, []).append(row)
-    for path in sorted(course.folder.glob("autograded/*/tiny")):
-        found.setdefault(path.parent.name, {})["files"] = {
-            str(file.relative_to(path)): without_noise(file)
-            for file in path.rglob("*")
-            if file.is_file()
-        }
-    return found
-
-
-def rows(course, query):
-    with closing(sqlite3.connect(course.folder / "gradebook.db")) as connection:
-        return connection.execute(query).fetchall()
-
-
-def without_noise(path):
-    if path.suffix != ".ipynb":
-        return path.read_bytes()
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        cell.pop("id", None)
-        cell.metadata.pop("execution", None)  # times
-        for output in cell.get("outputs", []):
-            output.pop("traceback", None)  # names of temporary files
-            if output.get("ename") == "KernelLost":  # before or after it told the cell's number
-                cell["execution_count"] = None
-    return notebook
-
-
-def states(course):
-    return {name: entry["state"] for name, entry in last_entries(course).items()}
-
-
-def last_entries(course):
-    return journal.read(journal.place(course.folder / "autograded", "tiny"))
 
 
 # ------------------------------------------------------------------ kill -9
@@ -441,12 +339,6 @@ def test_full_disk(original, undisturbed, small_disk):
     code, output = run_autograde(course)
     assert code == 0, output
     assert contents(course) == undisturbed
-
-
-def fill(path, left):
-    path.unlink(missing_ok=True)
-    disk = os.statvfs(path.parent)
-    path.write_bytes(bytes(disk.f_bavail * disk.f_frsize - left))
 
 
 def digest(course):

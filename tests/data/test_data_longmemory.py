@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import REPOSITORY
 
 from data import longmemory
 
-REPOSITORY = Path(__file__).parent.parent
 GLUON_PYTHON = REPOSITORY / ".venv-gluon" / "bin" / "python"
 # Changes with the grammar files and the generator, and with nothing else. After a wanted change,
 # copy the new value from the failing test and re-run benchmarks/longmemory.py.

@@ -9,6 +9,7 @@ from unittest import mock
 
 import nbformat
 import pytest
+from helpers import REPOSITORY
 from nbformat import NotebookNode
 
 from autograder import syntax
@@ -16,7 +17,6 @@ from autograder.grading import execute
 from autograder.kernels import sandbox, visible
 from autograder.quality import members
 
-REPOSITORY = Path(__file__).parent.parent
 PATHS = sorted((REPOSITORY / "solutions").glob("*/*.ipynb"))
 # The same draws for both, whatever a check draws from.
 SEED = """
