@@ -20,6 +20,8 @@ from logging import Logger
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from filelock import lock_descriptor
+
 from autograder import files
 from autograder.grading.messages import NotGradedError
 from autograder.kernels import sandbox
@@ -163,17 +165,15 @@ def only_run(path: Path, log: Logger) -> Iterator[None]:
 def _lock(file: TextIO, log: Logger) -> bool:
     """True with the lock, False where there are none; RefusedError if another process has it."""
     try:
-        import fcntl  # not on Windows
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        locked = lock_descriptor(file.fileno(), blocking=False)
+    except OSError:
+        log.warning("Locks do not work on this system: take care that only one run grades.")
+        return False
+    if not locked:
         raise RefusedError(
             f"Another run is grading {Path(file.name).stem!r}: wait until it has finished, or "
             "end it, and run the command again."
-        ) from None
-    except (ImportError, OSError):
-        log.warning("Locks do not work on this system: take care that only one run grades.")
-        return False
+        )
     return True
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+from filelock import FileLock
 
 
 def available() -> list[int]:
@@ -27,7 +29,7 @@ class Lease:
     """Some cores that no other lease on this machine holds; fewer or none if they are taken."""
 
     def __init__(self, count: int) -> None:
-        self.files: dict[int, Any] = {}
+        self.locks: dict[int, FileLock] = {}
         if not available():
             return
         folder = _folder()
@@ -36,31 +38,25 @@ class Lease:
         except OSError:  # a home that is read-only: grading works as well without a core of its own
             return
         for core in available():
-            if len(self.files) < count:
+            if len(self.locks) < count:
                 self._try(core, folder / str(core))
 
     def _try(self, core: int, path: Path) -> None:
-        import fcntl  # not on Windows
-
-        try:
-            file = open(path, "w")  # noqa: SIM115  (open as long as the lease; its end unlocks)
-        except OSError:
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.files[core] = file
-        except OSError:
-            file.close()
+        # released by whichever thread; never a mere marker, which outlives a process that is killed
+        lock = FileLock(path, blocking=False, thread_local=False, fallback_to_soft=False)
+        with suppress(OSError):  # it is taken, or locks do not work in that folder
+            lock.acquire()
+            self.locks[core] = lock
 
     @property
     def cores(self) -> list[int]:
         """The cores that were free."""
-        return list(self.files)
+        return list(self.locks)
 
     def close(self) -> None:
         """Give them back."""
-        for file in self.files.values():
-            file.close()
+        for lock in self.locks.values():
+            lock.release()
 
 
 def _folder() -> Path:

@@ -29,6 +29,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
@@ -520,19 +521,16 @@ def _lift_bound() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def _lease_uid() -> tuple[int, Any]:
-    """A uid that no other sandbox on this machine uses, and the open lock file that holds it."""
-    import fcntl  # not on Windows, where this module must still import
-
+def _lease_uid() -> tuple[int, FileLock]:
+    """A uid that no other sandbox on this machine uses, and the lock that holds it."""
     LOCKS.mkdir(mode=0o700, exist_ok=True)
     for uid in WORKER_UIDS:
-        lock = open(LOCKS / str(uid), "w")  # noqa: SIM115  (open as long as the kernel lives)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            continue
-        return uid, lock
+        lock = FileLock(
+            LOCKS / str(uid), blocking=False, thread_local=False, fallback_to_soft=False
+        )
+        with contextlib.suppress(Timeout):
+            lock.acquire()
+            return uid, lock
     raise SandboxUnavailable(f"All {len(WORKER_UIDS)} worker uids are in use: grade fewer at once.")
 
 
@@ -654,7 +652,7 @@ class SandboxProvisioner(ScratchProvisioner):
 
     uid: int | None = None
     bubblewrap: str | None = None  # the program; None: the one that has been found to work
-    _lock = None
+    _lock: FileLock | None = None
     _group: Path | None = None
     _looked = 0.0
 
@@ -804,7 +802,7 @@ class SandboxProvisioner(ScratchProvisioner):
             self._finalizer()
             self.run = None
         if self._lock:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
 
