@@ -81,5 +81,9 @@ def part_titles(source: str) -> set[str]:
     for node in ast.walk(parse_cell(source)):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "part":
             arguments = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "title")]
-            titles |= {a.value for a in arguments if isinstance(a, ast.Constant)}
+            titles |= {
+                a.value
+                for a in arguments
+                if isinstance(a, ast.Constant) and isinstance(a.value, str)
+            }
     return titles

@@ -25,7 +25,9 @@ ACTIONS = {
     "moby_dick": _Actions(moby_dick.where, moby_dick.fetch, moby_dick.verify),
     "glove": _Actions(glove.where, glove.fetch, glove.verify),
     "glove-300d": _Actions(
-        *(functools.partial(action, 300) for action in (glove.where, glove.fetch, glove.verify))
+        functools.partial(glove.where, 300),
+        functools.partial(glove.fetch, 300),
+        functools.partial(glove.verify, 300),
     ),
 }
 BUILT_IN = "built in, nothing to fetch"
@@ -33,7 +35,8 @@ BUILT_IN = "built in, nothing to fetch"
 
 def print_list() -> None:
     """A table of the corpora: what each is, its size, and where it is or how to get it."""
-    rows = [("corpus", "what", "size", "licence", "found, or how to get it")]
+    header = "corpus", "what", "size", "licence", "found, or how to get it"
+    rows: list[tuple[str, ...]] = [header]
     for corpus in registry.CORPORA:
         found = ACTIONS[corpus.name].where() if corpus.name in ACTIONS else BUILT_IN
         place = str(found or f"python -m data fetch {corpus.name}")

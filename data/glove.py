@@ -155,7 +155,7 @@ def _convert_archive(path: Path, dim: int, folder: Path, progress: bool) -> None
     vectors = np.lib.format.open_memmap(
         folder / "vectors.npy", mode="w+", dtype=np.float32, shape=(NUM_WORDS, dim)
     )
-    words = []
+    words: list[str] = []
     with zipfile.ZipFile(path) as archive, archive.open(f"glove.6B.{dim}d.txt") as lines:
         for line in tqdm(lines, "converting", NUM_WORDS, unit=" words", disable=not progress):
             word, _, numbers = line.decode().partition(" ")

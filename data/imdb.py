@@ -97,7 +97,7 @@ def load_texts(split: str = "train") -> tuple[list[str], np.ndarray]:
     part off. CorpusMissing when there is no corpus, CorpusDamaged when it is not the published one.
     """
     part = _part(split)
-    text = memoryview(np.asarray(part["text"]))
+    text = np.asarray(part["text"]).data
     ends = part["text_ends"].tolist()
     starts = [0, *ends]
     labels = np.asarray(part["labels"])
@@ -147,7 +147,8 @@ def load_data(
         x.table = table
     if oov_char is None:
         splits = [(_without_negatives(x), y) for x, y in splits]
-    return tuple(splits)
+    train, test = splits
+    return train, test
 
 
 def get_word_index() -> dict[str, int]:
@@ -251,7 +252,7 @@ def fetch(progress: bool = True) -> Path:
 def verify() -> str:
     """Check the cached reviews down to the last byte; a sentence about them, or CorpusDamaged."""
     folder = registry.verify_build(_BUILD) if registry.built(_BUILD) else fetch()
-    reviews = {}
+    reviews: dict[str, bytes] = {}
     for split in SPLITS:
         part = _part(split)
         ends = part["text_ends"].tolist()
@@ -365,8 +366,8 @@ def _read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path, "r|*") as archive:
         for member in archive:
             labelled = _LABELLED.search(member.name)
-            if labelled and member.isfile():
-                yield labelled.group(), archive.extractfile(member).read()
+            if labelled and member.isfile() and (file := archive.extractfile(member)):
+                yield labelled.group(), file.read()
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -396,10 +397,14 @@ def _check_content(reviews: dict[str, bytes], source: Path) -> None:
         )
 
 
-def _rank(reviews: dict[str, bytes], index: dict[str, int] | None, progress: bool):
+def _rank(
+    reviews: dict[str, bytes], index: dict[str, int] | None, progress: bool
+) -> tuple[list[bytes], dict[str, np.ndarray], dict[str, np.ndarray]]:
     # The words by rank, and for each split the reviews' ranks end to end, each review begun by a 0.
     bar = tqdm(total=len(reviews), desc="encoding", unit=" reviews", disable=not progress)
-    number = defaultdict(itertools.count(1).__next__)  # word -> 1, 2, … as they turn up
+    number: dict[bytes, int] = defaultdict(
+        itertools.count(1).__next__
+    )  # word -> 1, 2, … as they turn up
     numbers, ends = {}, {}
     for split in SPLITS:
         flat, stops = array.array("i"), []

@@ -150,8 +150,13 @@ def find(*names: str) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
-def check(path: Path, checksum: str) -> None:
-    """Raise CorpusDamaged unless the file has this checksum ("sha256:…" or "md5:…")."""
+def check(path: Path, checksum: str | None) -> None:
+    """Raise CorpusDamaged unless the file has this checksum ("sha256:…" or "md5:…").
+
+    ValueError where there is none to compare with.
+    """
+    if checksum is None:
+        raise ValueError(f"{path.name} has no checksum: check it by its content")
     algorithm, expected = checksum.split(":")
     try:
         with open(path, "rb") as file:

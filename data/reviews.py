@@ -51,7 +51,8 @@ def load_data(
         order = np.random.RandomState(113).permutation(len(texts))
         rows = [[start_char, *_ids(texts[i], ranks, index_from, limit, oov_char)] for i in order]
         splits.append((imdb.Ragged.from_sequences(rows), labels[order].astype(np.int64)))
-    return tuple(splits)
+    train, test = splits
+    return train, test
 
 
 def get_word_index() -> dict[str, int]:

@@ -27,7 +27,8 @@ def cnn_lstm(weights: Weights, tokens: ArrayLike) -> Array:
     LSTM's output at the last step. Padding is not masked: id 0 is a word like any other.
     """
     x = embedding(tokens, *weights["embedding"])  # (N, T, embedding_dim)
-    x = relu(conv1d(x, *weights["conv"], padding="same"))  # (N, T, num_filters)
+    kernel, bias = weights["conv"]
+    x = relu(conv1d(x, kernel, bias, padding="same"))  # (N, T, num_filters)
     x = max_pool1d(x, 2)  # (N, T // 2, num_filters)
     _, (h, _) = lstm(x, *weights["lstm"])  # (N, hidden_size)
     return dense(h, *weights["dense"])  # (N, 1)
@@ -52,14 +53,16 @@ def review_rnn(weights: Weights, tokens: ArrayLike) -> Array:
 
 def feedforward(weights: Weights, tokens: ArrayLike) -> Array:
     """Word ids (N, width) -> one logit per review (N, 1): vectors end to end, one hidden layer."""
-    row = embedding(tokens, *weights["embedding"]).reshape(len(tokens), -1)  # (N, row_size)
+    vectors = embedding(tokens, *weights["embedding"])  # (N, width, embedding_dim)
+    row = vectors.reshape(len(vectors), -1)  # (N, row_size)
     return dense(relu(dense(row, *weights["hidden"])), *weights["output"])  # (N, 1)
 
 
 def cnn(weights: Weights, tokens: ArrayLike) -> Array:
     """Word ids (N, T) -> one logit per review (N, 1): maximum over the real words, ids above 0."""
     x = embedding(tokens, *weights["embedding"])  # (N, T, embedding_dim)
-    x = relu(conv1d(x, *weights["conv"], padding="same"))  # (N, T, num_filters)
+    kernel, bias = weights["conv"]
+    x = relu(conv1d(x, kernel, bias, padding="same"))  # (N, T, num_filters)
     x = global_max_pool1d(np.where(np.asarray(tokens)[..., None] > 0, x, 0.0))  # none is below 0
     return dense(relu(dense(x, *weights["hidden"])), *weights["output"])  # (N, 1)
 

@@ -25,6 +25,8 @@ from autograder.api import frameworks, wire
 BATCH = 250  # examples per forward pass: bounds memory, invisible in the result
 MOST_PRINTED = 1_000_000  # characters that a function prints while a test calls it
 
+Models = dict[int, tuple[Any, "list | None"]]  # by their `id`: models with their weights, if built
+
 
 class Agent:
     """Answers requests about the objects in `namespace`, a notebook's global variables."""
@@ -35,7 +37,7 @@ class Agent:
         self.ids: dict[int, int] = {}  # of the objects by their `id`, so that one has one
         self.broken: dict[int, Exception] = {}  # what ended an iterator, by its `id`
         self.next_id = time.time_ns()  # a reference into another kernel finds nothing here
-        self.kept: dict[int, tuple[dict[str, Any], dict[int, tuple[Any, list]]]] = {}
+        self.kept: dict[int, tuple[dict[str, Any], Models]] = {}
         self.operations: dict[str, Callable] = {
             "get": self.get,
             "call": self.call,
@@ -158,7 +160,7 @@ class Agent:
                 with suppress(Exception):  # a model whose layers were changed in place
                     frameworks.of_model(model).load(model, arrays)
 
-    def _weights(self, model: Any, last: dict[int, tuple[Any, list]]) -> list | None:
+    def _weights(self, model: Any, last: Models) -> list | None:
         """Copies of a model's trainable arrays; those of the last time if they are equal."""
         try:
             arrays = [array for _, array in frameworks.of_model(model).weights(model)]
@@ -248,6 +250,7 @@ class Copier:
         self.done: dict[int, Any] = {}
 
     def copy(self, value: Any) -> Any:
+        """A copy of `value` down to what stays itself; `value` where that is so of it."""
         kind = type(value)
         if kind not in (list, tuple, dict, set, np.ndarray) and not _is_frame(value):
             return value

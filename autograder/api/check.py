@@ -96,7 +96,8 @@ class Hidden:
     """
 
     def __init__(self, titles: set[str]) -> None:
-        self.titles, self.lines = titles, []
+        self.titles = titles
+        self.lines: list[str] = []
 
     def part_failed(self, title: str, worth: str) -> None:
         """Note that a part of `Points` failed."""
@@ -291,7 +292,9 @@ def _in_numpy(
         weights = networks.weights_from_arrays(reference, framework, arrays, sizes)
     except networks.WeightsError as error:
         raise CheckError(f"the weights do not fit the network asked for: {error}") from None
-    forward = networks.network(reference).forward
+    name, forward, _ = networks.network(reference)
+    if forward is None:
+        raise ValueError(f"{name} has no forward pass to compare with: give its Network one")
     starts = range(0, max(1, len(inputs)), AT_ONCE)
     logits = np.concatenate([forward(weights, inputs[k : k + AT_ONCE]) for k in starts])
     if output == "logits":

@@ -75,9 +75,9 @@ def call(name: str, /, *args: Any, **kwargs: Any) -> Any:
     Arguments are plain data, arrays or Models. Raises NotImplementedError where the stub is still
     empty, StudentError for every other error of the student's code.
     """
-    args = [_close(arg) for arg in args]
-    kwargs = {key: _close(arg) for key, arg in kwargs.items()}
-    return _open(_ask("call", target=name, args=args, kwargs=kwargs))
+    positional = [_close(arg) for arg in args]
+    named = {key: _close(arg) for key, arg in kwargs.items()}
+    return _open(_ask("call", target=name, args=positional, kwargs=named))
 
 
 def build(name: str, /, *args: Any, **kwargs: Any) -> Model:
@@ -108,8 +108,8 @@ def _ask(op: str, **arguments: Any) -> Any:
         raise StudentError(f"the notebook's answer could not be read: {error}") from None
     if isinstance(answer, dict) and "ok" in answer:
         return answer["ok"]
-    error = answer.get("error") if isinstance(answer, dict) else None
-    raise _student_error(error if isinstance(error, dict) else {})
+    reported = answer.get("error") if isinstance(answer, dict) else None
+    raise _student_error(reported if isinstance(reported, dict) else {})
 
 
 def _student_error(error: dict) -> Exception:

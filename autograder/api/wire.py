@@ -69,6 +69,7 @@ class Packed:
 class Record(tuple):
     """A named tuple as it arrives: a tuple with names for its items."""
 
+    _name: str
     _fields: tuple[str, ...]
 
     @classmethod

@@ -35,27 +35,37 @@ Array = NDArray[np.float64]
 
 
 class EmbeddingWeights(NamedTuple):
+    """One row of D numbers for each of V words."""
+
     table: Array  # (V, D)
 
 
 class Conv1DWeights(NamedTuple):
+    """C_out filters over K steps of C_in features."""
+
     kernel: Array  # (K, C_in, C_out)
     bias: Array  # (C_out,)
 
 
 class RNNWeights(NamedTuple):
+    """A simple recurrent layer: D features in, H units."""
+
     w_x: Array  # (D, H)
     w_h: Array  # (H, H)
     b: Array  # (H,)
 
 
 class LSTMWeights(NamedTuple):
+    """D features in, H units, the four gates side by side."""
+
     w_x: Array  # (D, 4H), gates i f g o
     w_h: Array  # (H, 4H)
     b: Array  # (4H,)
 
 
 class GRUWeights(NamedTuple):
+    """D features in, H units, three gates side by side; input and recurrence have a bias each."""
+
     w_x: Array  # (D, 3H), gates r z n
     w_h: Array  # (H, 3H)
     b_x: Array  # (3H,)
@@ -63,6 +73,8 @@ class GRUWeights(NamedTuple):
 
 
 class DenseWeights(NamedTuple):
+    """C_in features in, C_out features out."""
+
     kernel: Array  # (C_in, C_out)
     bias: Array  # (C_out,)
 
@@ -337,15 +349,15 @@ def _recurrent_arrays(
     num_gates: int, w_x: ArrayLike, w_h: ArrayLike, *biases: ArrayLike
 ) -> tuple[Array, ...]:
     """A recurrent layer's arrays, copied to float64, their shapes checked against each other."""
-    w_x, w_h, *biases = (np.array(a, np.float64) for a in (w_x, w_h, *biases))
-    _expect_ndim("w_x", w_x, 2)
-    _expect_ndim("w_h", w_h, 2)
-    columns = num_gates * len(w_h)
-    _expect_shape("w_h", w_h, (len(w_h), columns))
-    _expect_shape("w_x", w_x, (len(w_x), columns))
-    for bias in biases:
+    x, h, *rest = (np.array(a, np.float64) for a in (w_x, w_h, *biases))
+    _expect_ndim("w_x", x, 2)
+    _expect_ndim("w_h", h, 2)
+    columns = num_gates * len(h)
+    _expect_shape("w_h", h, (len(h), columns))
+    _expect_shape("w_x", x, (len(x), columns))
+    for bias in rest:
         _expect_shape("the bias", bias, (columns,))
-    return w_x, w_h, *biases
+    return x, h, *rest
 
 
 def _expect_ndim(name: str, array: np.ndarray, ndim: int) -> None:

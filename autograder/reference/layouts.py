@@ -142,7 +142,7 @@ def rnn_from_keras(kernel: ArrayLike, recurrent_kernel: ArrayLike, bias: ArrayLi
 
 def rnn_to_keras(weights: RNNWeights) -> tuple[Array, Array, Array]:
     """kernel (D, H), recurrent_kernel (H, H), bias (H,)."""
-    return tuple(weights)
+    return weights.w_x, weights.w_h, weights.b
 
 
 def lstm_from_keras(kernel: ArrayLike, recurrent_kernel: ArrayLike, bias: ArrayLike) -> LSTMWeights:
@@ -152,7 +152,7 @@ def lstm_from_keras(kernel: ArrayLike, recurrent_kernel: ArrayLike, bias: ArrayL
 
 def lstm_to_keras(weights: LSTMWeights) -> tuple[Array, Array, Array]:
     """kernel (D, 4H), recurrent_kernel (H, 4H), bias (4H,)."""
-    return tuple(weights)
+    return weights.w_x, weights.w_h, weights.b
 
 
 def gru_from_keras(kernel: ArrayLike, recurrent_kernel: ArrayLike, bias: ArrayLike) -> GRUWeights:

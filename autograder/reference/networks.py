@@ -27,17 +27,18 @@ from autograder.reference.layers import Array
 from autograder.reference.layouts import Layout
 
 Weights = Mapping[str, tuple[Array, ...]]  # layer name -> its canonical weights
+Layer = tuple[str, *tuple[str | int, ...]]  # its kind and sizes, a size being a name or a number
 
 
 class Network(NamedTuple):
-    """A forward pass and its layers: name -> (kind, sizes), a size being a name or a number.
+    """A forward pass and its layers by name.
 
     `forward` takes canonical weights and the inputs; None where only the weights are asked for.
     """
 
     name: str
     forward: Callable[[Weights, ArrayLike], Array] | None
-    layers: dict[str, tuple[str | int, ...]]
+    layers: dict[str, Layer]
 
 
 def network(model: str | Network) -> Network:
@@ -64,7 +65,7 @@ def layer_shapes(
     for kind in {kind for kind, *_ in layers.values()} - layouts.keys():
         raise ValueError(f"{framework} has no layout for a layer of kind {kind!r}.")
     return {
-        layer: layouts[kind].shapes(*(sizes.get(size, size) for size in dims))
+        layer: layouts[kind].shapes(*(sizes[d] if isinstance(d, str) else d for d in dims))
         for layer, (kind, *dims) in layers.items()
     }
 
