@@ -265,6 +265,8 @@ HTML = {
     "styles": "<style>" * (LARGE // 7),
     "anchors": "".join(f"<a id={n}>" for n in range(9000)),
     "foreign": "<svg><style>" * (LARGE // 12),
+    # each paragraph opens all of them again: gigabytes, for a parser that nobody can stop
+    "reopened": "".join(f"<b title={n}>" for n in range(LARGE // 45)) + "<p>x" * (LARGE // 8),
 }
 TERMINAL = {
     "colors": "\x1b[31ma" * (LARGE // 6),
