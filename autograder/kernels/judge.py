@@ -48,7 +48,7 @@ def connect(connection_file: str, process: int) -> None:
 
     `process`: the id of the kernel's process, or of the sandbox that ends with it.
     """
-    context = zmq.Context.instance()
+    context: zmq.Context = zmq.Context.instance()
     context.setsockopt(zmq.MAXMSGSIZE, 2 * wire.MAX_BYTES)
     client = BlockingKernelClient(connection_file=connection_file, context=context)
     client.load_connection_file()
@@ -82,7 +82,7 @@ def run(
     _start_clock(seconds)
     plain.permit(uses)
     try:
-        if hidden is not None:
+        if place is not None:
             check.hide(hidden)
             _recall(place)
         code = f"_judge.plain.run_plain({source!r}, globals())" if is_plain else source

@@ -21,7 +21,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -138,11 +138,13 @@ def run_plain(source: str, known: dict[str, Any]) -> Any:
     _fetched.clear()
     _problems.clear()
     used.clear()
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        del tree.body[-1]
     value = None
     try:
         exec(compile(tree, place, "exec"), names)
-        if last is not None:
+        if isinstance(last, ast.Expr):
             value = eval(compile(ast.Expression(last.value), place, "eval"), names)
     except AssertionError as error:
         if not _problems:
@@ -234,14 +236,14 @@ def _use(action: str, /, *args: Any, **kwargs: Any) -> Any:
         _problems.append(error)
         raise
     if not isinstance(answer, dict) or not isinstance(answer.get("ok"), dict):
-        error = answer.get("error") if isinstance(answer, dict) else None
-        message = student._student_error(error if isinstance(error, dict) else {})
+        reported = answer.get("error") if isinstance(answer, dict) else None
+        message = student._student_error(reported if isinstance(reported, dict) else {})
         raise _problem(str(message) or "the notebook's answer could not be read")
     answer = answer["ok"]
     if action in ("call", "special", "next", "set attribute", "set item", "delete item"):
         for name in [n for n, value in _fetched.items() if not isinstance(value, Remote)]:
             del _fetched[name]  # it may have changed
-    given = {**dict(enumerate(args)), **kwargs}
+    given: dict[int | str, Any] = dict([*enumerate(args), *kwargs.items()])
     for key, value in _pairs(answer.get("changed")):
         _renew(given.get(key), value)
     printed = answer.get("printed")
@@ -270,9 +272,9 @@ def _refer(value: Any) -> wire.Ref | wire.Name:
             f"the test gives the student's code a value of type {type(value).__name__}, which "
             "cannot cross: give numbers, strings, lists, dicts, arrays or data frames"
         )
-    own = "numpy" if isinstance(value, np.ufunc) else getattr(value, "__module__", None)
+    own = "numpy" if isinstance(value, np.ufunc) else getattr(value, "__module__", "")
     for module in (own, "builtins"):
-        path = getattr(value, "__qualname__", None) or getattr(value, "__name__", "")
+        path = getattr(value, "__qualname__", "") or getattr(value, "__name__", "")
         with contextlib.suppress(AttributeError, KeyError, TypeError):
             found = operator.attrgetter(path)(sys.modules[module])
             if found is value and module not in ("__main__", __name__):
@@ -306,10 +308,11 @@ def _exception(name: str, base: str) -> type[Exception]:
 def _built_in(name: str) -> type[Exception] | None:
     """The built-in exception of this name, if the student's code may raise it in a test."""
     kind = getattr(builtins, name, None)
-    is_exception = isinstance(kind, type) and issubclass(kind, Exception)
+    if not isinstance(kind, type) or not issubclass(kind, Exception):
+        return None
     # StopIteration would end a loop of the test, and the test with it.
     misleading = (AssertionError, StopIteration, StopAsyncIteration)
-    return kind if is_exception and not issubclass(kind, misleading) else None
+    return None if issubclass(kind, misleading) else kind
 
 
 def _error(raised: Any, action: str) -> Exception:
@@ -496,7 +499,7 @@ class Remote:
     def __subclasscheck__(self, kind: Any) -> bool:
         return isinstance(kind, Remote) and _use("subclass", kind, self) is True
 
-    def __reduce_ex__(self, protocol: int) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         raise TypeError(f"{self!r} cannot be pickled")
 
 

@@ -37,10 +37,8 @@ from traitlets import Bool, Dict, Int, List, Unicode
 
 from autograder.kernels import host, visible
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # on Windows
-    resource = None
 
 MiB, GiB = 2**20, 2**30
 
@@ -176,7 +174,7 @@ def _failure_to_start(program: str) -> str | None:
     trial.bubblewrap = program
     try:
         trial._make_folders()
-        code = [sys.executable, "-I", "-S", "-c", _TRIAL, str(trial.run / "ipc" / "k-1")]
+        code = [sys.executable, "-I", "-S", "-c", _TRIAL, str(trial.private("ipc", "k-1"))]
         with _filter_file() as seccomp:
             done = subprocess.run(
                 trial.command(code, {}, seccomp),
@@ -186,7 +184,7 @@ def _failure_to_start(program: str) -> str | None:
                 text=True,
                 timeout=20,
             )
-        taken = _take_socket(trial.run / "ipc" / "k-1", trial.run / "zmq" / "k-1")
+        taken = _take_socket(trial.private("ipc", "k-1"), trial.private("zmq", "k-1"))
         return _fault(done, trial.uid, taken)
     except SandboxUnavailable as error:
         return str(error)
@@ -294,7 +292,8 @@ def package_mounts(packages: Mapping[str, Iterable[str]], parts: Iterable[Path])
     """
     options = []
     for package, names in packages.items():
-        places = {visible.folder_of(package)} - {None}
+        own = visible.folder_of(package)
+        places = {own} if own else set()
         for part in parts:
             places |= {*part.glob(f"python*/site-packages/{package}")}
         for place in sorted(places):
@@ -598,12 +597,19 @@ class ScratchProvisioner(LocalProvisioner):
 
     @property
     def bounds(self) -> Limits:
+        """What the kernel may use at most."""
         return Limits(**self.limits)
+
+    def private(self, *parts: str) -> Path:
+        """A path in the kernel's private folder, which is there from `pre_launch` to `cleanup`."""
+        if self.run is None:
+            raise RuntimeError("the kernel has no folder: it was not started yet, or has ended")
+        return self.run.joinpath(*parts)
 
     @property
     def folder(self) -> Path:
         """The kernel's working directory as seen from outside. Read it with `read_file` only."""
-        return self.run / "home" / (Path(self.workdir).resolve().name or "work")
+        return self.private("home") / (Path(self.workdir).resolve().name or "work")
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         if self.run is None:
@@ -612,7 +618,7 @@ class ScratchProvisioner(LocalProvisioner):
         kwargs["cwd"] = str(self.folder)
         kwargs = await super().pre_launch(**kwargs)
         kwargs["env"].update(self.environment)
-        if resource:
+        if sys.platform != "win32":
             kwargs["preexec_fn"] = _lift_bound
         return kwargs
 
@@ -625,7 +631,8 @@ class ScratchProvisioner(LocalProvisioner):
 
     async def poll(self) -> int | None:
         status = await super().poll()
-        if status is not None and self.has_process and not self.parent.shutting_down:
+        expected = self.parent is not None and self.parent.shutting_down
+        if status is not None and self.has_process and not expected:
             self.exit_reason = self.exit_reason or self._describe(status)
         return status
 
@@ -665,15 +672,17 @@ class SandboxProvisioner(ScratchProvisioner):
         else:
             self._make_socket_folders()  # a restart: without the sockets of the kernel before
         manager = self.parent
+        if manager is None:
+            raise RuntimeError("a kernel in the sandbox needs a manager (see `kernel_manager`)")
         manager.transport = "ipc"  # TCP does not cross a network namespace
-        manager.ip = str(self.run / "ipc" / "k")
-        manager.connection_file = str(self.run / "connection" / "kernel.json")
+        manager.ip = str(self.private("ipc", "k"))
+        manager.connection_file = str(self.private("connection", "kernel.json"))
         self.kernel_spec.interrupt_mode = "message"  # a signal would reach bwrap, not the kernel
         kwargs = await super().pre_launch(**kwargs)
-        self._give_to_student(self.run / "connection" / "kernel.json")
+        self._give_to_student(self.private("connection", "kernel.json"))
         # That was for the kernel. Who talks to it reads another file (written by the manager).
-        manager.ip = str(self.run / "zmq" / "k")
-        manager.connection_file = str(self.run / "kernel.json")
+        manager.ip = str(self.private("zmq", "k"))
+        manager.connection_file = str(self.private("kernel.json"))
         self.connection_info["ip"] = manager.ip
         return kwargs
 
@@ -682,7 +691,7 @@ class SandboxProvisioner(ScratchProvisioner):
             self.uid, self._lock = _lease_uid()
         super()._make_folders()
         for name in ("connection", "etc"):
-            (self.run / name).mkdir()
+            self.private(name).mkdir()
         self._make_socket_folders()
         uid = USER_UID if self.uid is None else self.uid
         for name, line in {
@@ -690,18 +699,18 @@ class SandboxProvisioner(ScratchProvisioner):
             "group": f"student:x:{uid}:",
             "hosts": "127.0.0.1 localhost",
         }.items():
-            (self.run / "etc" / name).write_text(line + "\n")
-        self._give_to_student(self.run / "home")
-        for folder, folders, names in os.walk(self.run / "home"):
+            self.private("etc", name).write_text(line + "\n")
+        self._give_to_student(self.private("home"))
+        for folder, folders, names in os.walk(self.private("home")):
             for name in folders + names:
                 self._give_to_student(Path(folder, name))
 
     def _make_socket_folders(self) -> None:
         for name in ("ipc", "zmq"):  # where the kernel makes its sockets, and where we keep them
-            if (self.run / name).exists():
-                remove_folder(os.fspath(self.run / name))
-            (self.run / name).mkdir()
-        self._give_to_student(self.run / "ipc")
+            if self.private(name).exists():
+                remove_folder(os.fspath(self.private(name)))
+            self.private(name).mkdir()
+        self._give_to_student(self.private("ipc"))
 
     def _give_to_student(self, path: Path) -> None:
         if self.uid is not None:
@@ -712,16 +721,18 @@ class SandboxProvisioner(ScratchProvisioner):
         limits = self.bounds
         program = shutil.which(argv[0]) or argv[0]
         options = [*namespaces(self.uid), *system_mounts(limits.memory_bytes // 4)]
-        options += bind("--bind", self.run / "home", HOME)  # first: a grader may be called student
+        options += bind(
+            "--bind", self.private("home"), HOME
+        )  # first: a grader may be called student
         options += [arg for part in python_parts(program) for arg in bind("--ro-bind", part)]
         for path in self.readonly:
             options += bind("--ro-bind", os.path.abspath(path))
         masks = package_mounts(self.packages, python_parts(program))
         options += masks + (gpu_mounts() if self.gpu else [])
         for name in ("passwd", "group", "hosts"):
-            options += bind("--ro-bind", self.run / "etc" / name, f"/etc/{name}")
-        options += bind("--ro-bind", self.run / "connection")
-        options += bind("--bind", self.run / "ipc")
+            options += bind("--ro-bind", self.private("etc", name), f"/etc/{name}")
+        options += bind("--ro-bind", self.private("connection"))
+        options += bind("--bind", self.private("ipc"))
         # Once all is mounted: for an ordinary user these two would be unbounded memory to fill.
         options += ["--remount-ro", "/dev", "--remount-ro", "/"]
         options += ["--chdir", str(HOME / self.folder.name)]
@@ -732,8 +743,10 @@ class SandboxProvisioner(ScratchProvisioner):
         if self.cores:  # fewer threads, and none that waits for another submission's
             argv = [_tool("taskset"), "-c", ",".join(map(str, self.cores)), *argv]
         inner = inner_command(argv, limits, self.uid, self.gpu)
-        program = self.bubblewrap or _bubblewrap(tempfile.gettempdir())[0]
-        return [program, *options, *inner]
+        bubblewrap = self.bubblewrap or _bubblewrap(tempfile.gettempdir())[0]
+        if bubblewrap is None:
+            raise SandboxUnavailable(unavailable_reason())
+        return [bubblewrap, *options, *inner]
 
     def _environment(self, program: str, launch_env: Mapping[str, str]) -> dict[str, str]:
         """What a student's own terminal would set, and nothing that tells of grading."""
@@ -753,7 +766,7 @@ class SandboxProvisioner(ScratchProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         limits = self.bounds
-        with open(self.run / "stderr.log", "wb") as log, _filter_file() as seccomp:
+        with open(self.private("stderr.log"), "wb") as log, _filter_file() as seccomp:
             cmd = self.command(cmd, self._environment(cmd[0], kwargs["env"]), seccomp)
             settings = {
                 "memory.max": limits.memory_bytes,
@@ -761,7 +774,7 @@ class SandboxProvisioner(ScratchProvisioner):
                 "memory.oom.group": 1,
                 "pids.max": limits.processes,
             }
-            self._group = _make_cgroup(_cgroup_parent(), self.run.name, settings)
+            self._group = _make_cgroup(_cgroup_parent(), self.private().name, settings)
             if self._group:
                 join = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
                 cmd = ["/bin/sh", "-c", join, str(self._group), *cmd]
@@ -769,15 +782,16 @@ class SandboxProvisioner(ScratchProvisioner):
             # The grader's terminal is not theirs to write to.
             kwargs |= {"stdout": subprocess.DEVNULL, "stderr": log}
             info = await super().launch_kernel(cmd, **kwargs)
-        names = {f"k-{info[f'{channel}_port']}" for channel in CHANNELS}
-        arguments = (self.process, self.run / "ipc", self.run / "zmq", names)
+        ports: Mapping[str, object] = info
+        names = {f"k-{ports[f'{channel}_port']}" for channel in CHANNELS}
+        arguments = (self.process, self.private("ipc"), self.private("zmq"), names)
         threading.Thread(target=_take_sockets, args=arguments, daemon=True).start()
         return info
 
     async def poll(self) -> int | None:
         if self.has_process and time.monotonic() - self._looked > 1:
             limit = self.bounds.disk_bytes
-            if _holds_more(self.run, limit):
+            if _holds_more(self.private(), limit):
                 self.exit_reason = f"it wrote more than {limit} bytes or {MAX_FILES} files"
                 await self.kill()
             self._looked = time.monotonic()
@@ -834,7 +848,9 @@ def kernel_manager(
     if reason:
         raise SandboxUnavailable(reason)
     manager = AsyncKernelManager(kernel_name=kernel_name, kernel_id=str(uuid.uuid4()))
-    spec: KernelSpec = manager.kernel_spec
+    spec = manager.kernel_spec
+    if spec is None:
+        raise ValueError("expected the name of a kernel, found an empty one")
     manager.provisioner = (SandboxProvisioner if sandbox else ScratchProvisioner)(
         kernel_id=manager.kernel_id,
         kernel_spec=spec,
