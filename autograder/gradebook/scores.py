@@ -33,12 +33,13 @@ def record(cell: NotebookNode, points: float | None, note: str, where: str = "ju
 class Result:
     """How a test, or a part of it, ended.
 
-    `error` says why it failed, `value` is the number that it ended with (None: with none), which is
-    the total of `check.Points` if `earned`; `parts` are the sentences on hidden parts that failed.
+    `error` says why it failed, `value` is the number that it ended with (None: with none; a text
+    where it is no number), which is the total of `check.Points` if `earned`; `parts` are the
+    sentences on hidden parts that failed.
     """
 
     error: str = ""
-    value: float | None = None
+    value: float | str | None = None
     earned: bool = False
     parts: list[str] = field(default_factory=list)
 

@@ -110,6 +110,7 @@ class AlertSubmission(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
+        """The same notebook, with alerts in its metadata."""
         if nb.metadata.get("autograder", {}).get("not_graded"):
             return nb, resources
         names = resources["nbgrader"]
@@ -128,6 +129,7 @@ class AlertRun(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
+        """The same notebook, with alerts in its metadata."""
         keep(nb, in_outputs(nb))
         return nb, resources
 
@@ -173,7 +175,7 @@ def student_cells(nb: NotebookNode, notebook: Notebook) -> dict[str, str]:
         original = official.get(name)
         kind = original.cell_type if original else cell.cell_type
         if kind == "code" and not (original and original.locked):
-            cells[name if original else f"cell {index}"] = cell.source
+            cells[original.name if original else f"cell {index}"] = cell.source
     return cells
 
 
@@ -366,7 +368,7 @@ def _suspicions(node: ast.AST, corpora: set[str]) -> Iterator[str]:
 
 def _replacements(node: ast.AST, imported: set[str]) -> Iterator[str]:
     """What is put in the place of something imported; a plain value is a setting of a library."""
-    targets = []
+    targets: list[ast.expr] = []
     if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant):
         targets = [target for target in node.targets if isinstance(target, ast.Attribute)]
     elif isinstance(node, ast.Call) and _dotted(node.func) in ("setattr", "delattr"):
@@ -411,7 +413,7 @@ def _is_blind(function: ast.FunctionDef) -> bool:
     return not any(isinstance(n, ast.Name) and n.id == last for n in ast.walk(function))
 
 
-def _length(node: ast.AST) -> int:
+def _length(node: ast.expr) -> int:
     return (node.end_col_offset or 0) + 80 * ((node.end_lineno or 0) - node.lineno)
 
 
@@ -426,7 +428,7 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
 
 def _dotted(node: ast.expr) -> str:
     """`np.linalg.norm`; of a long chain the last names, and `…` for what is no name."""
-    names = []
+    names: list[str] = []
     while isinstance(node, ast.Attribute) and len(names) < 4:
         names.append(node.attr[:40])
         node = node.value

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, cast
 
 from nbgrader.api import Student
 from nbgrader.coursedir import CourseDirectory
@@ -180,7 +180,7 @@ class Extractor(ExtractorPlugin):
         top = archive.parent == (self.download or Path())
         return _folder(archive) / archive.name if top else archive
 
-    def _unpack_members(self, file: BinaryIO, folder: Path) -> Iterator[Path]:
+    def _unpack_members(self, file: IO[bytes], folder: Path) -> Iterator[Path]:
         """Write an archive's files into `folder`; their paths."""
         budget = self._budget(folder)
         is_zip = zipfile.is_zipfile(file)
@@ -200,7 +200,7 @@ class Extractor(ExtractorPlugin):
             parts = parts[1:]
         return self._budgets.setdefault(parts[0], Budget(self.max_bytes, self.max_files))
 
-    def _write(self, source: BinaryIO, path: Path, budget: Budget | None = None) -> None:
+    def _write(self, source: IO[bytes], path: Path, budget: Budget | None = None) -> None:
         """Make a new file; nothing is left of it if that fails."""
         target = self._target / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +222,7 @@ def _folder(archive: Path) -> Path:
     return archive.with_name(inner if extension == ".tar" else name)
 
 
-def _zip(file: BinaryIO, budget: Budget) -> Iterator[tuple[str, Callable]]:
+def _zip(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, Callable]]:
     """Name and opener of every file in a zip file that is to be unpacked."""
     entries, last = 0, b""
     while chunk := file.read(CHUNK):  # counted before ZipFile makes an object of each
@@ -252,7 +252,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
     return name.replace("\\", "/")
 
 
-def _open_in_zip(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+def _open_in_zip(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if info.create_system == 3 and kind not in (0, stat.S_IFREG):  # 3: Unix
         raise ValueError("it is a link or no regular file")
@@ -261,28 +261,29 @@ def _open_in_zip(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
     return packed.open(info)
 
 
-def _tar(file: BinaryIO, budget: Budget) -> Iterator[tuple[str, Callable]]:
+def _tar(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, Callable]]:
     """As `_zip`, of a tar file, which may be compressed by gzip."""
     compressed = file.read(2) == b"\x1f\x8b"
     file.seek(0)
     content = _Bounded(gzip.GzipFile(fileobj=file) if compressed else file, budget.bytes)
-    with tarfile.open(fileobj=content, mode="r:") as packed:
+    with tarfile.open(fileobj=cast(IO[bytes], content), mode="r:") as packed:
         for member in packed:
             budget.take(0, 1)
             if not member.isdir():
                 yield member.name, partial(_open_in_tar, packed, member)
 
 
-def _open_in_tar(packed: tarfile.TarFile, member: tarfile.TarInfo) -> BinaryIO:
-    if not member.isreg() or member.issparse():
+def _open_in_tar(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    content = packed.extractfile(member) if member.isreg() and not member.issparse() else None
+    if content is None:
         raise ValueError("it is a link or no regular file")
-    return packed.extractfile(member)
+    return content
 
 
 class _Bounded:
     """A file whose first bytes can be read, not too many at once: tarfile trusts what it reads."""
 
-    def __init__(self, file: BinaryIO, most: int) -> None:
+    def __init__(self, file: IO[bytes] | gzip.GzipFile, most: int) -> None:
         self._file, self._most = file, most + CHUNK  # some more for headers
         self.tell = file.tell
 
@@ -362,7 +363,9 @@ class Collector(FileNameCollectorPlugin):
     the name of the archive that holds the whole class.
     """
 
-    valid_ext = List([], help="Extensions of the files to collect; empty: all.").tag(config=True)
+    valid_ext: List[str] = List([], help="Extensions of the files to collect; empty: all.").tag(
+        config=True
+    )
     _plan: dict[Path, dict] | None = None
 
     def collect(self, submitted_file: str) -> dict | None:
@@ -379,7 +382,7 @@ class Collector(FileNameCollectorPlugin):
         self._extractor = app.extractor_plugin_inst
         root = Path(app._format_collect_path(app.extracted_directory))
         self._archives = {self._below(_folder(path)) for path in self._extractor.unpacked}
-        by_student = defaultdict(list)
+        by_student: dict[str, list[Found]] = defaultdict(list)
         for path, mode, _ in files.walk(root):
             if not stat.S_ISREG(mode) or path in self._extractor.unpacked:
                 continue
@@ -390,8 +393,8 @@ class Collector(FileNameCollectorPlugin):
                 by_student[student].append(found)
             else:
                 self._extractor.leave_out(path, student)
-        for student, found in by_student.items():
-            for one in self._sort_out(student, found):
+        for student, theirs in by_student.items():
+            for one in self._sort_out(student, theirs):
                 names = {"student_id": student, "file_id": "/".join(one.place)}
                 plan[root / one.source] = names | {"timestamp": one.timestamp}
         return plan

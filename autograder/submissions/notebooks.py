@@ -19,10 +19,17 @@ from nbconvert.exporters import NotebookExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.grading.messages import readable
-from autograder.submissions.recovery import Official, grade_id, official_cells, put_back, recover
+from autograder.submissions.recovery import (
+    Official,
+    official_cells,
+    official_of,
+    put_back,
+    recover,
+)
 
 MAX_BYTES = 500 * 2**20
 LARGE_BYTES = 20 * 2**20  # also the most text, and the most of pictures, that cells may hold
@@ -37,9 +44,12 @@ MARKS = ("grade", "grade_id", "locked", "points", "schema_version", "solution", 
 class SubmissionExporter(NotebookExporter):
     """The notebook exporter that `nbgrader autograde` uses, for its two passes over a file."""
 
-    def from_filename(
+    parent: Autograde  # its converter
+
+    def from_filename(  # type: ignore[override]  # a text, as all of nbconvert's exporters give
         self, filename: str, resources: dict | None = None, **kwargs: Any
     ) -> tuple[str, dict]:
+        """The notebook in a file as JSON; what a student handed in is repaired first."""
         path = Path(filename)
         resources = dict(resources or {})
         resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
@@ -61,6 +71,7 @@ class MendSubmission(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
+        """The notebook with the assignment's cells, and notes on what was put back."""
         official, kernel = _assignment(resources)
         record = nb.metadata.autograder
         mended = put_back(nb, official)
@@ -100,7 +111,7 @@ def _kernel_notes(nb: NotebookNode, expected: dict) -> list[str]:
 def _rebuilt(nb: NotebookNode, official: dict[str, Official]) -> Iterator[NotebookNode]:
     """All cells with the gradebook's word on every question, and no other metadata."""
     for cell in nb.cells:
-        original = official.get(grade_id(cell))
+        original = official_of(cell, official)
         if original is None:
             yield _cell(cell.cell_type, cell.source, cell.get("id"), cell.get("attachments"))
             continue
@@ -254,7 +265,7 @@ def _read_cell(cell: Any, number: int) -> NotebookNode:
     kind = KINDS.get(word, RAW) if isinstance(word, str) else RAW
     source = _text(cell.get("source", cell.get("input")), number)
     if word == "heading":
-        level = cell.get("level")
+        level = cell.get("level", 1)
         source = f"{'#' * int(level if level in range(1, 7) else 1)} {source}"
     pictures = _pictures(cell.get("attachments")) if kind == MARKDOWN else None
     cell_id = cell.get("id")

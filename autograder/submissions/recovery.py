@@ -47,10 +47,12 @@ class Official:
 
     @property
     def is_answer(self) -> bool:
+        """Whether a student writes it."""
         return self.metadata["solution"]
 
     @property
     def is_test(self) -> bool:
+        """Whether it gives points by being run."""
         return self.metadata["grade"] and not self.is_answer
 
     @cached_property
@@ -64,7 +66,9 @@ class Official:
         tree = parse(self.source) if self.cell_type == "code" else None
         if tree is None:
             return set()
-        imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        imports: list[ast.stmt] = [
+            n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)
+        ]
         others = [node for node in tree.body if node not in imports]
         return bound_names(others) or bound_names(imports)
 
@@ -99,6 +103,12 @@ def grade_id(cell: NotebookNode) -> str | None:
     metadata = cell.metadata.get("nbgrader")
     name = metadata.get("grade_id") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else None
+
+
+def official_of(cell: NotebookNode, official: dict[str, Official]) -> Official | None:
+    """The assignment's cell of the name that `cell` has; None where it has none of them."""
+    name = grade_id(cell)
+    return None if name is None else official.get(name)
 
 
 # ------------------------------------------------------------------ names that were lost
@@ -274,7 +284,7 @@ def _take_apart(nb: NotebookNode, official: dict[str, Official], code: Code) -> 
     texts = [cell.released.strip() for cell in missing if cell.locked and cell.released.strip()]
     cells = []
     for cell in nb.cells:
-        original = official.get(grade_id(cell))
+        original = official_of(cell, official)
         before = behind = ""
         if original is not None and original.locked:
             if answers:
@@ -344,7 +354,7 @@ def _source_to_put_back(
         written = any(other.cell_type != "code" for other in own) or any(
             here.source != other.source
             for here in nb.cells
-            if (other := official.get(grade_id(here))) and other.is_answer
+            if (other := official_of(here, official)) and other.is_answer
             if other.cell_type != "code"
         )
         return WRITTEN_ELSEWHERE if written or lost else cell.source
@@ -357,8 +367,9 @@ def _source_to_put_back(
 
 def _insert(nb: NotebookNode, official: dict[str, Official], new: dict[str, NotebookNode]) -> None:
     places = _places(nb)
-    in_front_of = defaultdict(list)
-    previous, run = -1, []
+    in_front_of: dict[int, list[str]] = defaultdict(list)
+    run: list[str] = []
+    previous = -1
     for name in [*official, None]:
         if name in new:
             run.append(name)
@@ -403,12 +414,12 @@ def _gaps(nb: NotebookNode, official: dict[str, Official]) -> dict[str, tuple[in
 
 
 def _is_locked(cell: NotebookNode, official: dict[str, Official]) -> bool:
-    name = grade_id(cell)
-    return name in official and official[name].locked
+    original = official_of(cell, official)
+    return original is not None and original.locked
 
 
 def _is_code(cell: NotebookNode, official: dict[str, Official]) -> bool:
-    original = official.get(grade_id(cell), cell)
+    original = official_of(cell, official) or cell
     return original.cell_type == "code"
 
 
