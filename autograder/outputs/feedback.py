@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import nbgrader.preprocessors
-from jinja2 import DictLoader, pass_context
-from jinja2.filters import do_float
+from jinja2 import FileSystemLoader, pass_context
+from jinja2.filters import do_float, do_round
 from jinja2.runtime import Context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.exporter import ResourcesDict
@@ -39,20 +39,8 @@ from autograder.outputs.rendering import (
 )
 
 
-class NotGradedYet(str):
-    """Stands where nbgrader's page shows points: nobody has graded this, which is not 0."""
-
-    def __round__(self, digits: int = 0) -> NotGradedYet:
-        return self
-
-
-def points_or_words(value: Any, default: float = 0.0) -> float | NotGradedYet:
-    """The filter `float` of nbgrader's feedback template, which is given points only there."""
-    return value if isinstance(value, NotGradedYet) else do_float(value, default)
-
-
 class GetGrades(nbgrader.preprocessors.GetGrades):
-    """nbgrader's preprocessor of this name; where there is no score, it says so."""
+    """nbgrader's preprocessor of this name; where nobody has graded, the score is None, not 0."""
 
     def _get_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._get_score(cell, resources)
@@ -60,7 +48,7 @@ class GetGrades(nbgrader.preprocessors.GetGrades):
         place = self.notebook_id, self.assignment_id, self.student_id
         grade = self.gradebook.find_grade(name, *place)
         if grade.manual_score is None and grade.auto_score is None:
-            cell.metadata.nbgrader["score"] = NotGradedYet("not graded yet")
+            cell.metadata.nbgrader["score"] = None
 
 
 class HideTests(NbGraderPreprocessor):
@@ -288,40 +276,27 @@ def _pictures(attachments: Any, budget: Budget) -> dict:
 
 # -- The page --------------------------------------------------------------------------------------
 
-STYLE = """
-<style>
-.rendered_html, .output_subarea { overflow-x: auto; }
-.rendered_html img, .output_subarea img { max-width: 100%; border: none; }
-.output_html table { margin-bottom: 1em; }
-.output_html td, .output_html th { padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; }
-math { font-size: 1.15em; }
-.ansi-red-fg { color: #b22b31; } .ansi-green-fg { color: #007427; }
-.ansi-yellow-fg { color: #9a6700; } .ansi-blue-fg { color: #0065ca; }
-.ansi-magenta-fg { color: #a03196; } .ansi-cyan-fg { color: #258f8f; }
-.ansi-bold { font-weight: bold; }
-</style>"""
-FEEDBACK_HEAD = f"""{STYLE}
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';
- img-src 'self' file: data:; base-uri 'none'; form-action 'none'" />"""
+TEMPLATES = Path(__file__).with_name("templates")
 
 
-@functools.cache
-def formgrader_head() -> str:
-    """What stands in for MathJax, on which formgrader's own script waits, and formgrader's policy.
-
-    Of scripts below the head only formgrader's own, known by their hashes, can run.
-    """
+def script_hashes(template: str) -> str:
+    """The scripts in one of formgrader's templates, as a Content-Security-Policy names them."""
     folder = Path(nbgrader.__file__).parent / "server_extensions/formgrader/templates/formgrade"
-    text = (folder / "formgrade_macros.html.j2").read_text(encoding="utf-8")
+    text = (folder / template).read_text(encoding="utf-8")
     scripts = re.findall(r"<script[^>]*>(.*?)</script>", text, re.S)
     scripts += re.findall(r'onclick="([^"]*)"', text)
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts if script)
-    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-    return f"""{STYLE}
-<script>var MathJax = {{Hub: {{Startup: {{signal: {{Interest: f => f("End")}}}}}}}};</script>
-<meta http-equiv="Content-Security-Policy" content="default-src 'self'; base-uri 'none';
- style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-src 'none'; object-src 'none';
- form-action 'none'; script-src 'unsafe-hashes' {hashes}" />"""
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+
+def points(value: Any, default: float = 0.0) -> float | str:
+    """The filter `float` of nbgrader's pages: no score is said in words, for it is not 0."""
+    return "not graded yet" if value is None else do_float(value, default)
+
+
+def rounded(value: float | str, digits: int = 0) -> float | str:
+    """The filter `round` of nbgrader's pages, which leaves words alone."""
+    return value if isinstance(value, str) else do_round(value, digits)
 
 
 class Page(HTMLExporter):
@@ -336,7 +311,9 @@ class Page(HTMLExporter):
         self.budget = Budget()
         self.filters = {
             **self.filters,
-            "float": points_or_words,
+            "float": points,
+            "round": rounded,
+            "script_hashes": script_hashes,
             "markdown2html": self._markdown,
             "highlight_code": self._code,
             "ansi2html": self._terminal,
@@ -344,9 +321,8 @@ class Page(HTMLExporter):
         }
 
     @default("extra_loaders")
-    def _without_mathjax(self) -> list[DictLoader]:
-        head = formgrader_head() if self.template_name == "formgrade" else FEEDBACK_HEAD
-        return [DictLoader({"mathjax.html.j2": f"{{% macro mathjax() %}}{head}{{% endmacro %}}"})]
+    def _without_mathjax(self) -> list[FileSystemLoader]:
+        return [FileSystemLoader([TEMPLATES / self.template_name, TEMPLATES])]
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict | None = None, **options: Any

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import json
 import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import nbformat
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nbgrader.coursedir import CourseDirectory
 
 from autograder.api import wire
@@ -24,12 +23,13 @@ BINS = 10  # of the score distribution
 NAMES, LINES = 5, 20  # so many are named in a sentence, and with the reason in the terminal
 LONGEST = 2000  # characters of a text
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 }
-td, th { padding: .2rem .8rem; text-align: left }
-th { border-bottom: 1px solid } td.number { text-align: right } svg text { font-size: 12px }
-"""
+TEMPLATES = Path(__file__).with_name("templates")
+REASONS = {  # title of a table -> the entry of the report
+    "Not graded, which is not 0 points": "not_graded",
+    "Graded in part": "graded_in_part",
+    "Given to another worker": "given_again",
+    "Alerts: reasons to read a cell, never points": "alerts",
+}
 
 
 def record(student: str, graded: Graded, failures: list[str]) -> dict:
@@ -165,68 +165,38 @@ def _one_line(text: str) -> str:
 
 def to_html(found: dict) -> str:
     """The report as one page without scripts; every text from a submission is escaped."""
-    parts = [f"<h1>{html.escape(found['assignment'])}</h1>", f"<p>{html.escape(_sentence(found))}."]
-    if found["counted"]:
-        mean = f" Mean of {found['counted']}: {found['mean']:g} of {found['max_score']:g} points"
-        parts += [mean, ", so far." if found["to_be_graded_by_hand"] else "."]
-    parts += [" Who was not graded, or only in part, is not counted.</p>"]
-    parts += ["<h2>Scores</h2>", _bars(found["distribution"])]
-    parts += ["<h2>Questions</h2>", _table(found["questions"])]
-    slow = [
-        {"student": entry["student"], "seconds": entry["seconds"], **entry["stages"]}
-        for entry in found["slowest"]
-    ]
-    parts += ["<h2>Slowest submissions</h2>", _table(slow)]
-    for title, key in (
-        ("Not graded, which is not 0 points", "not_graded"),
-        ("Graded in part", "graded_in_part"),
-        ("Given to another worker", "given_again"),
-        ("Alerts: reasons to read a cell, never points", "alerts"),
-    ):
-        texts = {s: t if isinstance(t, str) else "; ".join(t) for s, t in found[key].items()}
-        rows = [{"student": student, "what": text} for student, text in texts.items()]
-        parts += [f"<h2>{title}</h2>", _table(rows)] if rows else []
-    workers = [{"worker": address, "submissions": n} for address, n in found["workers"].items()]
-    parts += ["<h2>Workers</h2>", _table(workers)]
-    title = f"<title>{html.escape(found['assignment'])}</title>"
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8">{title}<style>{STYLE}</style>'
-    return head + "\n".join(parts) + f"<p>{found['ended']}</p></html>\n"
-
-
-def _table(rows: list[dict]) -> str:
-    if not rows:
-        return "<p>None.</p>"
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    head = "".join(f"<th>{html.escape(column.replace('_', ' '))}</th>" for column in columns)
-    lines = ["".join(_td(row.get(column)) for column in columns) for row in rows]
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _td(value: Any) -> str:
-    if isinstance(value, int | float):
-        return f'<td class="number">{value:g}</td>'
-    text = "·" if value is None else wire.clean(str(value), LONGEST)
-    return f"<td>{html.escape(text)}</td>"
-
-
-def _bars(counts: list[int]) -> str:
-    """The score distribution as a drawing: a bar per tenth of the points."""
-    most, width, height = max([*counts, 1]), 56, 160
-    bars = []
-    for place, count in enumerate(counts):
-        tall = count / most * height
-        x, y = place * width, height - tall + 16
-        bars.append(f'<rect x="{x}" y="{y:.0f}" width="{width - 4}" height="{tall:.0f}"/>')
-        bars.append(f'<text x="{x}" y="{y - 3:.0f}" fill="black">{count or ""}</text>')
-        label = f"{place * 100 // len(counts)}–{(place + 1) * 100 // len(counts)}"
-        bars.append(f'<text x="{x}" y="{height + 32}" fill="black">{label}</text>')
-    below = f'<text x="0" y="{height + 52}" fill="black">share of the points in %</text>'
-    size = f'width="{width * len(counts)}" height="{height + 60}"'
-    label = "Number of submissions by share of the points"
-    return (
-        f'<svg {size} fill="#0072b2" role="img" aria-label="{label}">{"".join(bars)}{below}</svg>'
+    pages = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
     )
+    pages.filters.update(columns=_columns, clean=_clean)
+    return pages.get_template("report.html.j2").render(
+        found,
+        sentence=_sentence(found),
+        slowest=[
+            {"student": entry["student"], "seconds": entry["seconds"], **entry["stages"]}
+            for entry in found["slowest"]
+        ],
+        reasons=[(title, _what(found[key])) for title, key in REASONS.items()],
+        workers=[{"worker": address, "submissions": n} for address, n in found["workers"].items()],
+    )
+
+
+def _what(texts: dict[str, str | list[str]]) -> list[dict]:
+    """A row per student."""
+    joined = {s: text if isinstance(text, str) else "; ".join(text) for s, text in texts.items()}
+    return [{"student": student, "what": text} for student, text in joined.items()]
+
+
+def _columns(rows: list[dict]) -> list[str]:
+    """What some of the rows have: the stages differ."""
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _clean(text: str) -> str:
+    return wire.clean(text, LONGEST)
 
 
 def now() -> str:

@@ -375,6 +375,21 @@ def test_odd_files_and_students_cost_nobody_the_export(school):
     assert "n?" in kept["not_graded"]
 
 
+def test_the_page_of_a_run_shows_texts_as_texts(school):
+    school.hand_in("a")
+    school.grade("a")
+    run = run_of(school, {"<b>": "<script>e()</script>"})
+    run["workers"] = {"tcp://<i>": 1}
+    run["records"][0] |= {"alerts": ["<img src=x>", "&"], "stages": {"<u>": 1.5}}
+    found = report.collect(run, school.course) | {"assignment": "<h1>"}
+    page = report.to_html(found)
+    assert '<td class="number">1.5</td>' in page
+    for text in ("<b>", "<script>", "<i>", "<img", "<u>", "<h1><", "; & "):
+        assert text not in page, text
+    assert "<td>&lt;b&gt;</td><td>&lt;script&gt;e()&lt;/script&gt;</td>" in page
+    assert "<td>a</td><td>&lt;img src=x&gt;; &amp;</td>" in page
+
+
 def test_texts_are_cut(school):
     folder = school.hand_in("long")
     texts = ["y" * 10_000] * 5000
