@@ -2,7 +2,7 @@
 
 `classes/<assignment>/<student>.py` holds one student: a YAML header with what is special
 and which questions that must cost, then the answers that differ from the reference solution, one
-percent cell each, titled with notebook and question:
+percent cell of jupytext each, titled with notebook and question:
 
     # ---
     # note: what this student does, in one sentence
@@ -28,7 +28,7 @@ header may say
     repeat                  title: [text, times], for cells too long to be written down
     output_mib              how much printed output the notebook's file holds
 
-Those in `class/generic/attackers/` attack every assignment; there `*` stands for the notebook.
+Those in `classes/generic/attackers/` attack every assignment; there `*` stands for the notebook.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import jupytext
 import nbformat
 import yaml
 from nbformat import NotebookNode
@@ -209,16 +210,17 @@ def members(assignment: str) -> list[Member]:
 
 def read_member(path: Path, kind: type[Member] = Member) -> Member:
     """Parse one student's file. Raises ValueError if it is not as described above."""
-    match = re.match(r"# ---\n(?P<header>(?:#.*\n)+?)# ---\n(?P<cells>.*)", path.read_text(), re.S)
-    if match is None:
+    cells = jupytext.read(path, fmt="py:percent").cells
+    if not cells or cells[0].cell_type != "raw":
         raise ValueError(f"{path}: expected a header between two lines '# ---', found none")
-    header = yaml.safe_load(re.sub(r"^# ?", "", match["header"], flags=re.M))
-    parts = re.split(r"^# %% (\S+) (\S+)\n", match["cells"], flags=re.M)
-    answers = {
-        (notebook, question): text.strip("\n")
-        for notebook, question, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
-    }
-    return kind(path.stem, answers=answers, **header)
+    answers = {}
+    for cell in cells[1:]:
+        match cell.metadata.get("title", "").split():
+            case [notebook, question]:
+                answers[notebook, question] = cell.source
+            case title:
+                raise ValueError(f"{path}: expected '# %% notebook question', found {title}")
+    return kind(path.stem, answers=answers, **yaml.safe_load(cells[0].source.strip("-")))
 
 
 def without_marks(source: str) -> str:

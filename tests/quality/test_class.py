@@ -13,6 +13,7 @@ import pytest
 from autograder import syntax
 from autograder.quality import members, sample_class
 
+pytest.importorskip("torch")  # and the sample classes, which lie beside the package
 ASSIGNMENTS = sorted(path.name for path in Path(members.CLASSES).iterdir() if path.is_dir())
 ASSIGNMENTS = [name for name in ASSIGNMENTS if (Path("solutions") / name).exists()]
 
@@ -94,10 +95,30 @@ def test_generic_attackers_get_nothing(assignment, tmp_path):
         assert row.alerts
 
 
-def test_a_file_without_header_is_refused(tmp_path):
-    (tmp_path / "x.py").write_text("print(1)\n")
-    with pytest.raises(ValueError, match="expected a header between two lines"):
+HEADER = "# ---\n# note: x\n# ---\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "expected a header between two lines"),
+        ("print(1)\n", "expected a header between two lines"),
+        ("# ---\n# note: x\n# %% a b\n1\n", "expected a header between two lines"),
+        (f"{HEADER}lost = 1\n# %% a b\n1\n", r"expected '# %% notebook question', found \[\]"),
+        (f"{HEADER}# %% a\n1\n", r"expected '# %% notebook question', found \['a'\]"),
+    ],
+)
+def test_a_file_of_another_form_is_refused(text, problem, tmp_path):
+    (tmp_path / "x.py").write_text(text)
+    with pytest.raises(ValueError, match=problem):
         members.read_member(tmp_path / "x.py")
+
+
+def test_a_file_is_read_cell_by_cell(tmp_path):
+    (tmp_path / "x.py").write_text(f"{HEADER}# %% a b\n# 1\n\n\nx = 2\n\n\n# %% a +behind:b\n3\n")
+    member = members.read_member(tmp_path / "x.py")
+    assert (member.name, member.note) == ("x", "x")
+    assert member.answers == {("a", "b"): "# 1\n\n\nx = 2", ("a", "+behind:b"): "3"}
 
 
 def test_an_unexpected_score_is_shown_and_counted():
