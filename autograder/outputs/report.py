@@ -15,7 +15,7 @@ from nbgrader.coursedir import CourseDirectory
 
 from autograder.api import wire
 from autograder.grading.messages import Graded
-from autograder.outputs import export
+from autograder.outputs import export, terminal
 from autograder.outputs.export import Row
 
 SLOWEST = 10
@@ -123,14 +123,18 @@ def write(folder: Path, found: dict) -> Path:
 
 def to_text(found: dict) -> str:
     """The summary table, who was not graded and why, and a sentence with the numbers."""
-    head = f"{'mean':>8}{'of':>6}{'full':>7}{'none':>7}{'by hand':>9}{'not graded':>12}"
-    lines = [f"{'question':<34}{head}"]
-    for row in found["questions"]:
-        name = f"{row['notebook']}.{row['question']}"
-        mean = "·" if row["mean"] is None else f"{row['mean']:.2f}"
-        numbers = f"{mean:>8}{row['max_score']:>6g}{row['full_points']:>7}{row['no_points']:>7}"
-        lines.append(f"{name:<34}{numbers}{row['by_hand']:>9}{row['not_graded']:>12}")
-    lines.append("")
+    heads = ["question", "mean", "of", "full", "none", "by hand", "not graded"]
+    counts = ("full_points", "no_points", "by_hand", "not_graded")
+    rows = [
+        [
+            f"{row['notebook']}.{row['question']}",
+            "·" if row["mean"] is None else f"{row['mean']:.2f}",
+            f"{row['max_score']:g}",
+            *(str(row[count]) for count in counts),
+        ]
+        for row in found["questions"]
+    ]
+    lines = [terminal.table(heads, rows), ""]
     for title, key in (("not graded", "not_graded"), ("graded in part", "graded_in_part")):
         named = [f"{title}: {_one_line(s)}: {_one_line(why)}" for s, why in found[key].items()]
         lines += named[:LINES] + [f"… and {len(named) - LINES} more"] * (len(named) > LINES)

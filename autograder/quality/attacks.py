@@ -41,7 +41,7 @@ from autograder import syntax
 from autograder.course import Course
 from autograder.gradebook import journal
 from autograder.grading import execute
-from autograder.outputs import export
+from autograder.outputs import export, terminal
 from autograder.quality import members
 
 REPOSITORY = Path(__file__).parents[2]
@@ -245,15 +245,14 @@ def find_problems(outcomes: list[Outcome], traces: list[str]) -> list[str]:
 
 def print_table(outcomes: list[Outcome]) -> None:
     """One line per attacker: what each grader gave, and the first alert."""
-    width = max(len(outcome.name) for outcome in outcomes)
     graders = list(outcomes[0].points)
-    heads = "  ".join(f"{GRADERS[grader].title:>14}" for grader in graders)
-    print(f"\n{'attack':<{width}}  {heads}  alert")
+    heads = ["attack", *(f"{GRADERS[grader].title:>14}" for grader in graders), "alert"]
+    rows = []
     for outcome in outcomes:
-        cells = [_cell(outcome, grader) for grader in graders]
         first = outcome.alerts[0] if outcome.alerts else "-"
         more = f" (and {len(outcome.alerts) - 1} more)" if len(outcome.alerts) > 1 else ""
-        print(f"{outcome.name:<{width}}  {'  '.join(cells)}  {first}{more}")
+        rows.append([outcome.name, *(_cell(outcome, g) for g in graders), first + more])
+    print(f"\n{terminal.table(heads, rows, left=(0, len(heads) - 1))}")
     for grader in graders:
         run_here = [o for o in outcomes if o.points[grader] is not None]
         cheated = sum(o.points[grader] > o.due for o in run_here)
@@ -308,8 +307,8 @@ def write_results(outcomes: list[Outcome], runs: list[Run], problems: list[str])
 def _cell(outcome: Outcome, grader: str) -> str:
     points = outcome.points[grader]
     if points is None:
-        return f"{'not run' if outcome.attacker.harmful else 'not graded':>14}"
-    return f"{points:>8g} of {outcome.maximum:<2g}"
+        return "not run" if outcome.attacker.harmful else "not graded"
+    return f"{points:g} of {outcome.maximum:<2g}"
 
 
 def _due_and_maximum(assignment: str, attacker: members.Attacker) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from autograder.course import Course
-from autograder.outputs import export
+from autograder.outputs import export, terminal
 from autograder.quality import members
 from autograder.quality.members import Member
 
@@ -132,12 +132,10 @@ def print_table(assignment: str, class_members: list[Member], folder: Path) -> i
         path.stem: _source(assignment, path.stem)
         for path in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb"))
     }
-    width = max(len(member.name) for member in class_members)
     wrong = 0
     for notebook, source in sources.items():
         questions = list(class_members[0].expected(notebook, source))
-        header = "  ".join(f"{question:>8}" for question in questions)
-        print(f"\n{notebook:<{width}}  {header}  {'points':>6}  {'expected':>8}")
+        rows = []
         for member in class_members:
             expected = member.expected(notebook, source)
             scores = {
@@ -148,12 +146,12 @@ def print_table(assignment: str, class_members: list[Member], folder: Path) -> i
             marks = [_mark(scores[question], expected[question]) for question in questions]
             wrong += sum("!" in mark for mark in marks)
             totals = (sum(points or 0 for points in part.values()) for part in (scores, expected))
-            points, should = totals
-            cells = "  ".join(f"{mark:>8}" for mark in marks)
-            print(f"{member.name:<{width}}  {cells}  {points:>6g}  {should:>8g}")
+            rows.append([member.name, *marks, *(f"{total:g}" for total in totals)])
+        heads = [notebook, *(f"{question:>8}" for question in questions), "points", "expected"]
+        print(f"\n{terminal.table(heads, rows)}")
     print("\n(· waits to be graded by hand, ! differs from what is expected)\n")
-    for member in class_members:
-        print(f"{member.name:<{width}}  {'; '.join([member.note, *graded[member.name].notes])}")
+    notes = [[m.name, "; ".join([m.note, *graded[m.name].notes])] for m in class_members]
+    print(terminal.table(["", ""], notes, left=(0, 1)))
     return wrong
 
 
