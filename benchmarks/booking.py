@@ -101,7 +101,7 @@ class Class(Course):
         return Counter(entry["state"] for entry in entries.values())[journal.GRADED]
 
 
-class Nobody(cluster.Desks):
+class Nobody(cluster.GradingPlugin):
     """Workers that answer every submission with the same executed notebook."""
 
     answer, problem = b"", ""
@@ -122,11 +122,11 @@ def coordinate(answer: str, options: list[str]) -> int:
     content = Path(answer).read_bytes()
 
     def make(*arguments: object) -> Nobody:
-        desks = Nobody(*arguments)
-        desks.answer = content
-        return desks
+        plugin = Nobody(*arguments)
+        plugin.answer = content
+        return plugin
 
-    cluster.Desks = make
+    cluster.GradingPlugin = make
     return autograder(["grade", NAME, "--jobs=2", *options])
 
 

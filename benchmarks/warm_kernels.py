@@ -28,7 +28,7 @@ from statistics import median
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
 
-from autograder.grading.execute import Client
+from autograder.kernels.client import Client
 from autograder.kernels import sandbox, visible
 from autograder.outputs import export
 

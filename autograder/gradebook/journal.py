@@ -144,21 +144,21 @@ def only_run(path: Path, log: Logger) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+", encoding="utf-8") as file:
         file.seek(0)
-        rooms = [Path(line) for line in file.read().splitlines()] if _lock(file, log) else []
-        for room in rooms:
-            remove_room(room)
+        folders = [Path(line) for line in file.read().splitlines()] if _lock(file, log) else []
+        for folder in folders:
+            remove_scratch(folder)
         before = tempfile.tempdir
-        rooms.append(Path(tempfile.gettempdir(), f"grading-{secrets.token_hex(4)}"))
-        file.write(f"{rooms[-1]}\n")
+        folders.append(Path(tempfile.gettempdir(), f"grading-{secrets.token_hex(4)}"))
+        file.write(f"{folders[-1]}\n")
         file.flush()
-        rooms[-1].mkdir(0o700)
-        tempfile.tempdir = str(rooms[-1])
+        folders[-1].mkdir(0o700)
+        tempfile.tempdir = str(folders[-1])
         try:
             yield
         finally:
             tempfile.tempdir = before
-            for room in rooms:  # the old ones too: a kernel may outlive its run for a second
-                remove_room(room)
+            for folder in folders:  # the old ones too: a kernel may outlive its run for a second
+                remove_scratch(folder)
             file.truncate(0)
 
 
@@ -177,11 +177,11 @@ def _lock(file: TextIO, log: Logger) -> bool:
     return True
 
 
-def remove_room(room: Path) -> None:
+def remove_scratch(folder: Path) -> None:
     """Delete a folder for temporary files of a run; anything else is left alone."""
-    ours = room.name.startswith("grading-") and room.is_dir() and not room.is_symlink()
-    if ours and (os.name != "posix" or room.stat().st_uid == os.getuid()):
-        sandbox.remove_folder(str(room))
+    ours = folder.name.startswith("grading-") and folder.is_dir() and not folder.is_symlink()
+    if ours and (os.name != "posix" or folder.stat().st_uid == os.getuid()):
+        sandbox.remove_folder(str(folder))
 
 
 def make_secret(path: Path) -> None:

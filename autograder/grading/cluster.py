@@ -1,8 +1,8 @@
 """The Dask side of grading: how a cluster is reached, and what runs on its workers.
 
 Dask does the scheduling, the transport and the retries after a worker's death. A worker grades in
-a process of its own per thread (a desk, see `supervise`): what a submission does to that process,
-be it memory, time or a crash, costs the desk and never the worker.
+a process of its own per thread (see `supervise`): what a submission does to that process, be it
+memory, time or a crash, costs that process and never the worker.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import dask
-from distributed import Client, Future, LocalCluster, Worker, WorkerPlugin, get_worker
+from distributed import Client, Future, LocalCluster, Worker as DaskWorker, WorkerPlugin, get_worker
 from distributed.comm import get_address_host
 from packaging.requirements import Requirement
 
@@ -70,7 +70,7 @@ def local(jobs: int, gpus: int = 0) -> Iterator[str]:
             host="127.0.0.1",
             dashboard_address=None,
             worker_dashboard_address=None,
-            memory_limit=0,  # a desk's memory is looked after here, a worker itself holds little
+            memory_limit=0,  # a process's memory is looked after here, a worker itself holds little
             silence_logs=logging.CRITICAL,
             local_directory=tempfile.gettempdir(),
             **layout,
@@ -148,7 +148,7 @@ class Run:
         self.futures: SimpleQueue[Future] = SimpleQueue()
         self.looked = 0.0
         self.look()
-        client.register_plugin(Desks(assignment, self.threads), name=name)
+        client.register_plugin(GradingPlugin(assignment, self.threads), name=name)
         for worker, problem in client.run(problem_of, name).items():
             if problem:
                 raise RefusedError(f"The worker {worker} was refused: {problem}.")
@@ -226,8 +226,8 @@ def code_digest(packages: Iterable[str]) -> str:
 # ------------------------------------------------------------------ on a worker
 
 
-class Desks(WorkerPlugin):
-    """Gives a worker one desk per thread for the submissions of one run."""
+class GradingPlugin(WorkerPlugin):
+    """Gives a Dask worker a process that grades for each of its threads, for one run."""
 
     def __init__(self, assignment: Assignment, threads: dict[str, int]) -> None:
         self.package = pickle.dumps(assignment)  # a worker need not import nbgrader to pass it on
@@ -236,9 +236,9 @@ class Desks(WorkerPlugin):
         self.packages = ["autograder", *courses.code(), *assignment.course_packages]
         self.digest = code_digest(self.packages)
 
-    def setup(self, worker: Worker) -> None:
-        """Open the desks."""
-        self.desks, self.leases, self.problem = None, [], ""
+    def setup(self, worker: DaskWorker) -> None:
+        """Start the processes."""
+        self.workers, self.leases, self.problem = None, [], ""
         if self.digest != code_digest(self.packages):
             self.problem = (
                 "it has another version of the course's code than this machine; bring both to the "
@@ -253,32 +253,32 @@ class Desks(WorkerPlugin):
         share = max(1, len(cores.available()) // on_host)
         self.leases = [cores.Lease(share) for _ in range(count)]
         shares = [lease.cores for lease in self.leases]
-        self.desks = supervise.Desks(self.package, shares, memory, self.process_bytes)
+        self.workers = supervise.Workers(self.package, shares, memory, self.process_bytes)
 
-    def teardown(self, worker: Worker) -> None:
-        """Close the desks, whatever happens at them."""
-        if self.desks:
-            self.desks.close()
+    def teardown(self, worker: DaskWorker) -> None:
+        """End the processes, whatever they are doing."""
+        if self.workers:
+            self.workers.close()
         for lease in self.leases:
             lease.close()
 
     def grade(self, submission: Submission) -> Graded:
-        """Grade at the next free desk. Raises NotGradedError."""
+        """Grade in the next free process. Raises NotGradedError."""
         if self.problem:
             raise NotGradedError(f"the worker was refused: {self.problem}")
         try:
-            return self.desks.grade(submission)
+            return self.workers.grade(submission)
         except supervise.ClosedError:
             raise NotGradedError("the run was ended") from None
 
 
-def problem_of(run: str, dask_worker: Worker) -> str:
+def problem_of(run: str, dask_worker: DaskWorker) -> str:
     """Why a worker cannot take part in a run; empty if it can."""
     return dask_worker.plugins[run].problem
 
 
 def grade(run: str, submission: Submission) -> bytes:
-    """The Dask task: grade one submission at one of this worker's desks, see `messages.to_line`."""
+    """The Dask task: grade one submission in one of this worker's processes, see `messages.to_line`."""
     worker = get_worker()
     try:
         answer = worker.plugins[run].grade(submission)

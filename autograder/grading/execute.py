@@ -12,27 +12,15 @@ kernels no further cell is run, and what was not tested by then scores 0 with th
 from __future__ import annotations
 
 import ast
-import functools
-import json
 import os
-import secrets
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import zmq
-import zmq.asyncio
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbformat.v4 import new_output, output_from_msg
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Dict, Integer, List, Unicode, default
@@ -41,22 +29,13 @@ from autograder import courses, syntax
 from autograder.api import check, wire
 from autograder.gradebook import scores
 from autograder.kernels import sandbox, visible
-from autograder.kernels.judge import ENDED_PYTHON, ends_python
+from autograder.kernels.client import JudgeKernel, KernelLostError, StudentKernel, error_output
+from autograder.kernels.judge import ENDED_PYTHON
 
 MAX_KERNELS = 3
-MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
-MAX_QUEUE = 256  # messages that wait to be read
-MAX_MESSAGE_BYTES = 4 * 2**20
-ANSWER_SECONDS = 20  # for a question that takes no time
-GRACE_SECONDS = 5  # to come back after an interrupt
 PAUSE_SECONDS = 0.3  # after each cell that is run again: what ends the kernel late shows here
 STAGES = ("kernels ready", "imports", "student cells", "tests", "shutdown")  # timed, in the log
-_RESTORE = "__import__('autograder.api.agent', fromlist=['agent']).restore_ipython()"
 JUDGE_IMPORTS = {"autograder", "numpy", "math"}
-
-
-class KernelLostError(Exception):
-    """The kernel is dead or does not come back; the message says why."""
 
 
 class Execute(NbGraderPreprocessor):
@@ -152,9 +131,8 @@ class NotebookRun:
         self.hidden: dict[int, dict] = {}  # test cells whose hidden part ran: see `_run_hidden`
         self.given_up = ""  # why no further cell is run
         self.replaying = 0
-        self.student: Client | None = None
-        self.judge: Client | None = None
-        self.introduced = False
+        self.student: StudentKernel | None = None
+        self.judge: JudgeKernel | None = None
         self.seconds = dict.fromkeys(STAGES, 0.0)
         nb.metadata.pop("widgets", None)
 
@@ -248,18 +226,15 @@ class NotebookRun:
         self, index: int, cell: NotebookNode, source: str, place: int | None = None
     ) -> scores.Result:
         """Run a test's source in the judge; what the judge then has on record."""
-        token, seconds = secrets.token_hex(8), self._patience()
         uses = self.trial.get("uses")
         if isinstance(uses, dict):
             uses = uses.get(cell.metadata.nbgrader["grade_id"], [])
         titles = set() if place is None else syntax.part_titles(cell.source)
-        arguments = token, source, seconds, self.plain, place, uses, titles
-        part = NotebookNode(source=f"_judge.run(*{arguments!r})", outputs=[])
+        part = NotebookNode(source=source, outputs=[])
+        options = {"is_plain": self.plain, "place": place, "uses": uses, "titles": titles}
         try:
-            with self._judge_at_work():
-                self._introduce()
-                self.judge.run(part, index, seconds + 2 * GRACE_SECONDS)
-                record = json.loads(self.judge.ask(f"_judge.record({token!r})"))
+            with self._judge_at_work() as judge:
+                record = judge.run_test(part, index, self._patience(), **options)
         finally:
             cell.outputs = cell.outputs + part.outputs
         result = scores.result_of(record)
@@ -271,9 +246,8 @@ class NotebookRun:
         return result
 
     def _keep(self, index: int) -> None:
-        with self._judge_at_work():
-            self._introduce()
-            unanswered = self.judge.ask(f"_judge.keep({index}, {self._patience()})")
+        with self._judge_at_work() as judge:
+            unanswered = judge.keep(index, self._patience())
         if unanswered:
             self._expect_answer(unanswered)
 
@@ -284,10 +258,11 @@ class NotebookRun:
         self.student.expect_answer()
 
     @contextmanager
-    def _judge_at_work(self) -> Iterator[None]:
+    def _judge_at_work(self) -> Iterator[JudgeKernel]:
         """Where the judge itself is lost, a new one takes its place, as for a student's kernel."""
         try:
-            yield
+            self.judge.connect(self.student)
+            yield self.judge
         except KernelLostError as error:
             self.judge.close()
             self.judge = None
@@ -321,7 +296,7 @@ class NotebookRun:
         if hidden and not in_turn:
             self.hidden[index] = {"from_output": 0, "told": [check.HIDDEN_FAILED]}
         for source in sources:
-            self.student.evaluate(_RESTORE)
+            self.student.restore_ipython()
             part = NotebookNode(source=source, outputs=[])
             try:
                 problem = self.student.run(part, index, self._patience())
@@ -373,8 +348,7 @@ class NotebookRun:
             cores=self.cores,
             sandbox=self.settings.sandbox,
         )
-        self.student = Client(manager, self.limits.output_bytes)
-        self.introduced = False
+        self.student = StudentKernel(manager, self.limits.output_bytes)
 
     def _files(self) -> list[str]:
         """The student's and the release's data files; nothing else that lies beside them."""
@@ -382,21 +356,9 @@ class NotebookRun:
         return [str(path.relative_to(self.folder)) for path in files if path.is_file()]
 
     def _start_judge(self) -> None:
-        manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
-        self.judge = Client(manager, self.limits.output_bytes, self._judge_environment())
-        self.introduced = False
-
-    def _introduce(self) -> None:
-        """Connect the judge, which has started in the meantime, to the student's kernel."""
-        if self.introduced:
-            return
-        self.judge.wait_until_ready()
-        self.judge.quietly(f"from autograder.kernels import judge as _judge\n{self.imports}")
-        process = self.student.km.provisioner.pid
-        self.judge.quietly(f"_judge.connect({self.student.km.connection_file!r}, {process})")
-        if self.plain and self.trial.get("prelude"):
-            self.judge.quietly(f"_judge.plain.prepare({self.trial['prelude']!r}, globals())")
-        self.introduced = True
+        prelude = self.trial.get("prelude", "") if self.plain else ""
+        size, environment = self.limits.output_bytes, self._judge_environment()
+        self.judge = JudgeKernel(size, environment, self.imports, prelude)
 
     def _judge_environment(self) -> dict[str, str]:
         secret = self.settings.secret_file
@@ -472,237 +434,6 @@ class NotebookRun:
         self.replaying = end
 
 
-class Client:
-    """A kernel that has been started, and what is asked of it."""
-
-    def __init__(
-        self,
-        km: AsyncKernelManager,
-        output_bytes: int,
-        environment: dict[str, str] | None = None,
-    ) -> None:
-        self.km = km
-        self.closed = False
-        context = zmq.asyncio.Context()
-        context.setsockopt(zmq.MAXMSGSIZE, max(MAX_MESSAGE_BYTES, 2 * output_bytes))
-        context.setsockopt(zmq.RCVHWM, MAX_QUEUE)
-        km.client = functools.partial(km.client, context=context)
-        # nbclient writes every executed cell into its notebook; ours is not its to change.
-        scratch = NotebookNode(cells={}, metadata={})
-        self.client = BoundedClient(
-            scratch,
-            km,
-            output_bytes=output_bytes,
-            allow_errors=True,
-            interrupt_on_timeout=True,
-            error_on_timeout={"ename": "CellTimeoutError", "timed_out": True},
-            raise_on_iopub_timeout=False,
-            coalesce_streams=True,
-            store_widget_state=False,
-            on_cell_executed=self._take_reply,
-        )
-        self._folder = tempfile.TemporaryDirectory(prefix="judge-")
-        started = {}
-        if environment is not None:  # the judge: no TCP port, and a folder of its own
-            km.ip = str(Path(self._folder.name) / "ipc")
-            km.connection_file = str(Path(self._folder.name) / "kernel.json")
-            started = {"env": {**os.environ, "IPYTHONDIR": self._folder.name, **environment}}
-        self.client.start_new_kernel(cwd=self._folder.name, **started)
-
-    def wait_until_ready(self) -> None:
-        """Returns when the kernel answers. Raises RuntimeError if it does not come up."""
-        if self.client.kc is None:
-            self.client.start_new_kernel_client()
-
-    def _take_reply(self, execute_reply: dict, **_: Any) -> None:
-        self.reply = execute_reply["content"]
-
-    def run(self, cell: NotebookNode, index: int, seconds: int) -> str:
-        """Execute a cell of the notebook; why it did not come to a good end, or nothing.
-
-        Raises KernelLostError if the kernel does not survive.
-        """
-        if not cell.source.strip():
-            return ""
-        self.client.timeout = seconds
-        self.client.begin()
-        self.reply: dict = {}
-        # Nothing but its source: nbclient listens to tags, for one.
-        bare = NotebookNode(cell_type="code", source=cell.source, metadata={}, outputs=[])
-        self.client.nb.cells[index] = bare  # where a display that is updated looks for it
-        try:
-            self.client.execute_cell(bare, index, store_history=True)
-        except DeadKernelError:
-            raise KernelLostError(self._why_dead()) from None
-        except Exception as error:  # student code can put anything on the line
-            text = wire.clean(str(error), 200)
-            raise KernelLostError(f"the kernel sent what is no message: {text}") from None
-        finally:
-            cell.outputs, cell.execution_count = bare.outputs, bare.get("execution_count")
-        return self._outcome(cell, seconds)
-
-    def _outcome(self, cell: NotebookNode, seconds: int) -> str:
-        """What the reply says, which a student's outputs may not."""
-        if self.reply.get("timed_out"):
-            reason = f"the cell ran longer than {seconds} seconds"
-            cell.outputs.append(error_output(reason, "CellTimeoutError"))
-            self.expect_answer()
-            return reason
-        if ends_python(self.reply):
-            raise KernelLostError(f"the cell {ENDED_PYTHON}")
-        problem = ""
-        if self.reply.get("status") != "ok":
-            name = wire.clean(str(self.reply.get("ename", "")), 100)
-            text = wire.clean(str(self.reply.get("evalue", "")), 2000)
-            problem = f"{name or 'the cell failed'}: {text}" if text else name or "the cell failed"
-            if not any(output.output_type == "error" for output in cell.outputs):
-                cell.outputs.append(error_output(text or name, name or "Error"))
-        if not self.client.complete:  # so much at once that the connection was closed
-            self.client.leave_out(cell)
-            problem = problem or "its output could not be read to the end"
-        return problem or self.client.problem
-
-    def quietly(self, code: str) -> None:
-        """Execute code that is no part of the notebook. Raises KernelLostError if it fails."""
-        cell = NotebookNode(cell_type="code", source=code, metadata={}, outputs=[])
-        problem = self.run(cell, 0, seconds=60)
-        if problem:
-            raise KernelLostError(f"the kernel could not be prepared: {problem}")
-
-    def ask(self, expression: str) -> str:
-        """The text that `expression` gives in the judge. Raises KernelLostError if none comes."""
-        content = self.evaluate(expression)
-        try:
-            return ast.literal_eval(content["user_expressions"]["answer"]["data"]["text/plain"])
-        except (KeyError, TypeError, ValueError, SyntaxError):
-            raise KernelLostError("the judge gave no record") from None
-
-    def evaluate(self, expression: str) -> dict:
-        """The reply to an expression that no input transformer sees; {} if none comes in time."""
-        options = {"silent": True, "user_expressions": {"answer": expression}}
-        try:
-            reply = run_sync(self._execute)("", **options)
-        except Exception:  # no answer, or what is no message
-            return {}
-        return reply["content"]
-
-    async def _execute(self, code: str, **options: Any) -> dict:
-        return await self.client.kc.execute(code, reply=True, timeout=ANSWER_SECONDS, **options)
-
-    def settle(self) -> None:
-        """Raises KernelLostError unless the kernel is there after its cell, ready for the next."""
-        for seconds in (1, GRACE_SECONDS):
-            if not run_sync(self.km.is_alive)():
-                raise KernelLostError(self._why_dead())
-            try:
-                run_sync(self._kernel_info)(seconds)
-                return
-            except Exception:  # no answer yet, or what is no message
-                continue
-        raise KernelLostError("the kernel did not answer after this cell")
-
-    async def _kernel_info(self, seconds: float) -> None:
-        await self.client.kc.kernel_info(reply=True, timeout=seconds)
-
-    def expect_answer(self) -> None:
-        """Interrupt; raises KernelLostError if the kernel is not ready again soon after."""
-        kc = self.client.kc
-        try:
-            run_sync(self.km.interrupt_kernel)()
-            run_sync(kc.wait_for_ready)(timeout=GRACE_SECONDS)
-        except Exception:  # no answer, or what is no message
-            alive = run_sync(self.km.is_alive)()
-            raise KernelLostError(
-                "the cell ran too long and could not be interrupted" if alive else self._why_dead()
-            ) from None
-
-    def close(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        self.client.shutdown_kernel = "immediate"
-        self.client._cleanup_kernel()
-        self._folder.cleanup()
-
-    def _why_dead(self) -> str:
-        reason = getattr(self.km.provisioner, "exit_reason", None)
-        return f"the kernel stopped while this cell ran: {reason or 'no reason known'}"
-
-
-OUTPUTS = ("stream", "display_data", "execute_result", "update_display_data", "error")
-
-
-class BoundedClient(NotebookClient):
-    """An nbclient that takes of what a kernel sends what is well formed and not too much."""
-
-    def __init__(self, nb: NotebookNode, km: Any, output_bytes: int, **options: Any) -> None:
-        super().__init__(nb, km, **options)
-        self.output_bytes = output_bytes
-        self.begin()
-
-    def begin(self) -> None:
-        """Count anew, for the next cell."""
-        self.bytes = self.messages = 0
-        self.complete = False  # whether the cell was heard to its end
-        self.problem = ""  # a message that was left out, and that might have been the result
-
-    def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
-        """Take a message or say that it was left out; student code can send anything."""
-        kind = msg["msg_type"]
-        self.messages += 1
-        try:
-            if kind == "status":
-                return super().process_message(msg, cell, cell_index)
-            if self.messages > MAX_MESSAGES:
-                if self.messages == MAX_MESSAGES + 1:
-                    self._say(cell, f"messages beyond {MAX_MESSAGES:,} were left out")
-                self.problem = self.problem or "it sent too many messages"
-                return None
-            if kind in OUTPUTS and self._is_too_much(msg, cell):
-                return None
-            if kind in OUTPUTS[1:]:
-                name = kind.removeprefix("update_")
-                header = {**msg["header"], "msg_type": name}
-                nbformat.validate(output_from_msg({**msg, "header": header}), ref=name, version=4)
-            if kind in (*OUTPUTS, "clear_output", "execute_input"):
-                return super().process_message(msg, cell, cell_index)
-        except CellExecutionComplete:
-            self.complete = True
-            raise
-        except Exception:  # whatever an odd message leads to
-            self._say(
-                cell, f"a malformed message of type {wire.clean(str(kind), 50)!r} was left out"
-            )
-            self.problem = self.problem or "it sent a malformed message"
-        return None
-
-    def _is_too_much(self, msg: dict, cell: NotebookNode) -> bool:
-        """Whether a message is beyond what is kept of a cell; of a result its text always is."""
-        before, size = self.bytes, len(str(msg["content"]))
-        self.bytes += size
-        if self.bytes <= self.output_bytes:
-            return False
-        if before <= self.output_bytes:
-            self.leave_out(cell)
-        if msg["msg_type"] == "execute_result":
-            data = msg["content"]["data"]
-            msg["content"]["data"] = {"text/plain": wire.clean(str(data.get("text/plain")), 200)}
-            return False
-        if msg["msg_type"] == "error":
-            content = msg["content"]
-            shown = {key: wire.clean(str(content.get(key)), 200) for key in ("ename", "evalue")}
-            msg["content"] = {**shown, "traceback": [f"{shown['ename']}: {shown['evalue']}"]}
-            return False
-        return True
-
-    def leave_out(self, cell: NotebookNode) -> None:
-        """Say that output is missing."""
-        self._say(cell, f"output beyond {self.output_bytes:,} bytes was left out")
-
-    def _say(self, cell: NotebookNode, text: str) -> None:
-        cell.outputs.append(new_output("stream", name="stderr", text=f"\n[{text}]\n"))
-
-
 def imports_for_judge(nb: NotebookNode, packages: Collection[str] = ()) -> tuple[str, bool]:
     """The import lines that test cells rely on, from locked cells; and whether tests are plain.
 
@@ -723,7 +454,3 @@ def imports_for_judge(nb: NotebookNode, packages: Collection[str] = ()) -> tuple
             if imported <= {*JUDGE_IMPORTS, *packages}:
                 lines.append(ast.unparse(node))
     return "\n".join(lines), not any("autograder" in line for line in lines)
-
-
-def error_output(reason: str, name: str) -> NotebookNode:
-    return new_output("error", ename=name, evalue=reason, traceback=[reason])

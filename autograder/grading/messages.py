@@ -31,6 +31,7 @@ class Assignment:
     tier: str = "cpu"
     gpu_cells: dict[str, list[str]] = field(default_factory=dict)  # notebook -> marked cells
     cell_ids: dict[str, dict[str, str]] = field(default_factory=dict)  # notebook -> id -> name
+    notebook_seconds: float = 3600.0  # so long may grading take for each notebook
     memory: int = 0  # bytes that grading one submission may hold in all; 0: a fair share
     course_packages: tuple[str, ...] = ()  # what the course's notebooks import of its own
     process_bytes: int = 2 * 2**30  # and how much of it the process that grades may add itself

@@ -236,9 +236,9 @@ def _autograde(course: CourseDirectory) -> None:
     try:
         grader.start()
     except NbGraderException as error:
-        if not getattr(grader, "_failures", None):
+        if not (grader.ledger and grader.ledger.failures):
             raise RefusedError(str(error)) from None
-        traces = grader._journal.with_suffix(".log").read_text(errors="replace")
+        traces = grader.journal_path.with_suffix(".log").read_text(errors="replace")
         log.error("The end of these, before they are gone:\n%s", traces[-LONGEST_TRACE:])
 
 

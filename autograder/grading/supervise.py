@@ -1,7 +1,7 @@
 """Processes that grade, looked after from outside: what a submission does to one costs no other.
 
-`nbgrader autograde` has its submissions graded at such desks on this machine, `autograder grade` at
-those of Dask's workers; this module needs neither nbgrader nor Dask.
+`nbgrader autograde` has its submissions graded by such workers on this machine, `autograder grade`
+by those that a Dask worker starts; this module needs neither nbgrader nor Dask.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from typing import Any
 import psutil
 
 from autograder.grading import messages
-from autograder.gradebook.journal import remove_room
+from autograder.gradebook.journal import remove_scratch
 from autograder.grading.messages import Graded, NotGradedError, Submission
 
-LOOK_SECONDS = 0.25  # how often a desk's time and memory are looked at
+LOOK_SECONDS = 0.25  # how often a worker's time and memory are looked at
 CHUNK = 2**20  # bytes
 OUT_OF_MEMORY = 77  # the exit status of a process that was refused memory, see `bound_memory`
 COMMAND = [sys.executable, "-m", "autograder.grading.worker"]
@@ -35,11 +35,11 @@ GiB = 2**30
 
 
 class ClosedError(Exception):
-    """The desks were closed while a submission was graded; nothing is known of it."""
+    """The workers were closed while a submission was graded; nothing is known of it."""
 
 
-class Desks:
-    """A desk for each of `shares`, the processor cores of one; use it with `with`, or close it.
+class Workers:
+    """A worker for each of `shares`, the processor cores of one; use it with `with`, or close it.
 
     `package` is the assignment, pickled.
     """
@@ -47,35 +47,35 @@ class Desks:
     def __init__(
         self, package: bytes, shares: list[list[int]], memory: int, process_bytes: int
     ) -> None:
-        self.desks = [Desk(package, cores, memory, process_bytes) for cores in shares]
-        self.free: SimpleQueue[Desk] = SimpleQueue()
-        for desk in self.desks:
-            desk.warm_up()
-            self.free.put(desk)
+        self.all = [Worker(package, cores, memory, process_bytes) for cores in shares]
+        self.free: SimpleQueue[Worker] = SimpleQueue()
+        for worker in self.all:
+            worker.warm_up()
+            self.free.put(worker)
 
-    def __enter__(self) -> Desks:
+    def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.close()
 
     def grade(self, submission: Submission) -> Graded:
-        """Grade at the next free desk. Raises NotGradedError, or ClosedError."""
-        desk = self.free.get()
+        """Grade at the next free worker. Raises NotGradedError, or ClosedError."""
+        worker = self.free.get()
         try:
-            return desk.grade(submission)
+            return worker.grade(submission)
         finally:
-            self.free.put(desk)
+            self.free.put(worker)
 
     def close(self) -> None:
         """End all processes, whatever they are doing."""
-        for desk in self.desks:
-            desk.end()
-        for desk in self.desks:
-            desk.close()
+        for worker in self.all:
+            worker.end()
+        for worker in self.all:
+            worker.close()
 
 
-class Desk:
+class Worker:
     """A process that grades one submission after the other, and is replaced when it is lost."""
 
     def __init__(self, package: bytes, cores: list[int], memory: int, process_bytes: int) -> None:
@@ -102,7 +102,7 @@ class Desk:
             if self.closed or (self.process and self.process.poll() is None):
                 return
             self._clear_away()
-            self.room = tempfile.mkdtemp(prefix="grading-")
+            self.folder = tempfile.mkdtemp(prefix="grading-")
             self.line, theirs = socket.socketpair()
             self.line.setblocking(False)
             self.log = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process lives)
@@ -113,7 +113,7 @@ class Desk:
                     stdin=subprocess.PIPE,  # never written to; its end is the end of the process
                     stdout=self.log,
                     stderr=self.log,
-                    env={**os.environ, **_places(self.room)},
+                    env={**os.environ, **_places(self.folder)},
                     start_new_session=True,  # Ctrl-C is the coordinator's affair
                 )
             self.unsent = self.package
@@ -122,16 +122,16 @@ class Desk:
         """Grade within the submission's seconds.
 
         Raises NotGradedError if it cannot be graded or the process is lost, ClosedError if the
-        desk was closed.
+        worker was closed.
         """
         with self.grading:
             self.start()
             if self.closed:
                 raise ClosedError
-            letter = self.unsent + pickle.dumps((submission, self.cores))
+            message = self.unsent + pickle.dumps((submission, self.cores))
             self.unsent = b""
             try:
-                answer, peak = self._exchange(letter, submission.seconds)
+                answer, peak = self._exchange(message, submission.seconds)
                 graded = messages.from_line(answer, submission.notebooks)
             except OSError:
                 raise self._lost() from None
@@ -140,10 +140,10 @@ class Desk:
             graded.memory = peak
             return graded
 
-    def _exchange(self, letter: bytes, seconds: float) -> tuple[bytes, int]:
-        """Send a letter and wait for the line that answers it; also the most bytes seen in use."""
+    def _exchange(self, message: bytes, seconds: float) -> tuple[bytes, int]:
+        """Send a message and wait for the line that answers it; also the most bytes seen in use."""
         deadline, looked, peak = time.monotonic() + seconds, 0.0, 0
-        rest, answer = memoryview(letter), bytearray()
+        rest, answer = memoryview(message), bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(self.line, selectors.EVENT_READ | selectors.EVENT_WRITE)
             while not answer.endswith(b"\n"):
@@ -235,14 +235,14 @@ class Desk:
         self.process.stdin.close()
         self.line.close()
         self.log.close()
-        remove_room(Path(self.room))
+        remove_scratch(Path(self.folder))
         self.process, self.family = None, []
 
 
-def _places(room: str) -> dict[str, str]:
+def _places(folder: str) -> dict[str, str]:
     """Where a process keeps what it would keep at home, which may be read-only."""
     names = ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
-    return {"TMPDIR": room, **{name: f"{room}/{name.lower()}" for name in names}}
+    return {"TMPDIR": folder, **{name: f"{folder}/{name.lower()}" for name in names}}
 
 
 # ------------------------------------------------------------------ memory
@@ -279,7 +279,7 @@ def machine_memory() -> int:
 
 
 def share_of_memory(jobs: int) -> int:
-    """What each of so many desks may use, kernels and all, and leave a tenth for the rest."""
+    """What each of so many workers may use, kernels and all, and leave a tenth for the rest."""
     return int(machine_memory() * 0.9) // jobs
 
 

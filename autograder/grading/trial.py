@@ -35,7 +35,7 @@ from nbgrader.utils import is_locked, is_solution
 from sqlalchemy import make_url
 
 from autograder import syntax
-from autograder.grading import supervise
+from autograder.grading import package, supervise
 from autograder.kernels import cores, plain
 from autograder.grading.execute import Execute
 from autograder.gradebook.journal import explain
@@ -244,11 +244,11 @@ class Trial:
         """The records of all test cells, by whose notebook it was, notebook and cell."""
         shares = cores.shares(cores.available(), 1)
         memory = assignment.memory or supervise.share_of_memory(1)
-        package = pickle.dumps(assignment)
+        pickled = pickle.dumps(assignment)
         records = {}
-        with supervise.Desks(package, shares, memory, assignment.process_bytes) as desks:
+        with supervise.Workers(pickled, shares, memory, assignment.process_bytes) as workers:
             for who in (SOLUTION, BLANK):
-                graded = desks.grade(self._submission(who))
+                graded = workers.grade(self._submission(who))
                 for name, cell in _cells(graded):
                     key = who, name, cell.metadata.nbgrader.grade_id
                     records[key] = cell.metadata.get("autograder", {})
@@ -261,7 +261,7 @@ class Trial:
             if who == BLANK:
                 notebook, _ = ClearSolutions(parent=self.converter).preprocess(notebook, {})
             notebooks[f"{name}.ipynb"] = nbformat.writes(notebook).encode()
-        seconds = SECONDS + len(notebooks) * self.converter._notebook_seconds
+        seconds = SECONDS + len(notebooks) * self.assignment.notebook_seconds
         return Submission(who, notebooks, {}, seconds=seconds)
 
     def _compare(
@@ -471,11 +471,11 @@ def run(options: argparse.Namespace, further: list[str]) -> int:
 
 
 def _try(course: Autograde, assignment: str) -> int:
-    course._check()
+    course.check()
     if not _official(course, assignment).has_plain_tests:
         print(f"Nothing to try: the tests of {assignment} use `student` and `check`.")
         return 0
-    found = Trial(course, course.pack_untried()).run()
+    found = Trial(course, package.pack(course, os.environ.get("COURSE_TIER", "cpu"))).run()
     write(course, assignment, found)
     print("\n".join(_lines(found)))
     print(f"\n{assignment}: {found['sentence']}\n{record_path(course, assignment)}")

@@ -41,21 +41,21 @@ from sqlalchemy import create_engine, select
 
 from autograder.grading import messages, supervise
 from autograder.grading.execute import Execute
-from autograder.gradebook.journal import explain, remove_room
+from autograder.gradebook.journal import explain, remove_scratch
 from autograder.grading.messages import Graded, NotGradedError, Submission
 
 
-class Room:
+class Grader:
     """A private folder in which submissions to one assignment are graded; use it with `with`."""
 
     def __init__(self, assignment: messages.Assignment, log: logging.Logger) -> None:
         self.assignment, self.log = assignment, log
-        self.folder = Path(tempfile.mkdtemp(prefix="room-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="grader-"))
         (self.folder / "gradebook.db").write_bytes(assignment.gradebook)
         self.config = copy.deepcopy(assignment.config)
         self.config.Execute.secret_file = self._secret() if assignment.secret else ""
 
-    def __enter__(self) -> Room:
+    def __enter__(self) -> Grader:
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -70,7 +70,7 @@ class Room:
     def grade(self, submission: Submission, cores: Iterable[int] = ()) -> Graded:
         """Mend the notebooks and execute them; the kernels run on `cores`, or on all."""
         start = time.monotonic()
-        top = Path(tempfile.mkdtemp(prefix="paper-", dir=self.folder))
+        top = Path(tempfile.mkdtemp(prefix="submission-", dir=self.folder))
         work = top / submission.student / self.assignment.name
         handed_in = top / "submitted"
         try:
@@ -234,7 +234,7 @@ def _rows(connection: Any, course_id: str, assignment: str) -> Iterable[tuple[An
 # ------------------------------------------------------------------ a process that grades
 
 
-class LogBook(logging.Handler):
+class Warnings(logging.Handler):
     """Keeps warnings, to be sent with the graded submission."""
 
     def __init__(self) -> None:
@@ -260,26 +260,26 @@ def serve(line: socket.socket) -> None:
     os.umask(0o022)  # kernels of another user id must be able to read what is made for them
     for message in ("Object of type .* not in session", "Cell is missing an id field"):
         warnings.filterwarnings("ignore", message=message)  # as in nbgrader_config.py
-    log, book = logging.getLogger("autograder.grading.worker"), LogBook()
-    log.addHandler(book)
+    log, warned = logging.getLogger("autograder.grading.worker"), Warnings()
+    log.addHandler(warned)
     log.setLevel(logging.INFO)
     requests = line.makefile("rb")
     assignment = pickle.load(requests)
     os.environ["COURSE_TIER"] = assignment.tier
     supervise.bound_memory(assignment.process_bytes)
-    with Room(assignment, log) as room:
+    with Grader(assignment, log) as grader:
         while True:
             try:
                 submission, cores = pickle.load(requests)
             except EOFError:
                 return
             try:
-                answer = room.grade(submission, cores)
-                answer.log = book.take()
+                answer = grader.grade(submission, cores)
+                answer.log = warned.take()
             except MemoryError:
                 raise
             except Exception as error:
-                book.take()
+                warned.take()
                 answer = NotGradedError(explain(error), traceback.format_exc())
             line.sendall(messages.to_line(answer))
 
@@ -287,7 +287,7 @@ def serve(line: socket.socket) -> None:
 def _end_with_parent() -> None:
     """End when the standard input does, that is, when whoever started this process is gone."""
     sys.stdin.buffer.read()
-    remove_room(Path(os.environ.get("TMPDIR", "/")))  # made for this process alone
+    remove_scratch(Path(os.environ.get("TMPDIR", "/")))  # made for this process alone
     os._exit(1)
 
 

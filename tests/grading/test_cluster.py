@@ -566,11 +566,11 @@ def test_full_disk(original, small_disk):
     assert "Traceback (most" not in output
 
 
-# ------------------------------------------------------------------ a desk
+# ------------------------------------------------------------------ a worker
 
 
 @pytest.fixture(scope="module")
-def desk(original):
+def worker(original):
     from nbgrader.apps.autogradeapp import AutogradeApp
 
     with pytest.MonkeyPatch.context() as patch:
@@ -580,28 +580,28 @@ def desk(original):
         app.initialize([f"--CourseDirectory.source_directory={original.folder}/source"])
     app.coursedir.assignment_id = "tiny"
     assignment = autograde.Autograde(coursedir=app.coursedir, parent=app).pack()
-    desk = supervise.Desk(pickle.dumps(assignment), [], 2**40, assignment.process_bytes)
-    yield desk
-    desk.close()
-    assert not os.path.exists(desk.room)
+    worker = supervise.Worker(pickle.dumps(assignment), [], 2**40, assignment.process_bytes)
+    yield worker
+    worker.close()
+    assert not os.path.exists(worker.folder)
 
 
-def paper(original, code, seconds):
+def submission(original, code, seconds):
     notebook = nbformat.writes(original.answered(code)).encode()
     return messages.Submission("ada", {"one.ipynb": notebook}, {}, seconds=seconds)
 
 
-def test_a_desk_is_replaced(original, desk, monkeypatch):
+def test_a_worker_is_replaced(original, worker, monkeypatch):
     endless = "while True:\n    pass"
     with pytest.raises(messages.NotGradedError, match="it took longer than 3 s"):
-        desk.grade(paper(original, endless, seconds=3))
-    monkeypatch.setattr(desk, "memory", 1)
+        worker.grade(submission(original, endless, seconds=3))
+    monkeypatch.setattr(worker, "memory", 1)
     with pytest.raises(messages.NotGradedError, match=r"it used more than 0.0 GiB of memory"):
-        desk.grade(paper(original, endless, seconds=60))
-    monkeypatch.setattr(desk, "memory", 2**40)
-    answer = desk.grade(paper(original, GOOD, seconds=60))
+        worker.grade(submission(original, endless, seconds=60))
+    monkeypatch.setattr(worker, "memory", 2**40)
+    answer = worker.grade(submission(original, GOOD, seconds=60))
     assert 2**27 < answer.memory < 2**32
     assert answer.took > sum(answer.seconds.values()) * 0.9 > 0
-    child = psutil.Process(desk.process.pid)
-    desk.close()
+    child = psutil.Process(worker.process.pid)
+    worker.close()
     assert not child.is_running()

@@ -32,7 +32,7 @@ from nbgrader.apps import NbGraderApp
 from nbgrader.apps.api import NbGraderAPI
 
 from autograder.gradebook import journal, scores
-from autograder.grading import autograde
+from autograder.grading import autograde, ledger
 
 KILLS = 20
 GOOD = "def square(x):\n    return x * x"
@@ -97,7 +97,7 @@ def test_undisturbed_run(undisturbed):
 
 def kill_at_line(number):
     """Kill the session when, from the first submission on, so many lines of our code have run."""
-    files = {module.__file__ for module in (autograde, journal, scores)}
+    files = {module.__file__ for module in (autograde, ledger, journal, scores)}
     count, began = itertools.count(1), False
 
     def line(frame, event, argument):
@@ -157,7 +157,8 @@ def forget_grades(course, original):
 
 
 def kill_before(name):
-    setattr(autograde.Autograde, name, lambda *_: os.killpg(0, signal.SIGKILL))
+    place = autograde.Autograde if name.startswith("run_") else ledger.Ledger
+    setattr(place, name, lambda *_: os.killpg(0, signal.SIGKILL))
 
 
 @pytest.mark.parametrize("step", ["_save", "_move_into_place", "run_post_convert_hook"])
@@ -209,19 +210,19 @@ def test_journal_survives_half_a_line(tmp_path):
 
 
 def no_room_for(name):
-    lay_out = autograde.Autograde._lay_out
+    lay_out = ledger.Ledger._lay_out
 
-    def full(self, result):
+    def full(self, result, assignment):
         if result.student == name:
             raise OSError(errno.ENOSPC, "No space left on device")
-        lay_out(self, result)
+        lay_out(self, result, assignment)
 
-    autograde.Autograde._lay_out = full
+    ledger.Ledger._lay_out = full
 
 
 def locked_for(name, path):
     scores.PATIENCE = 0.1
-    save = autograde.Autograde._save_all
+    save = ledger.Ledger._save_all
 
     def locked(self, results):
         with closing(sqlite3.connect(path)) as other:
@@ -229,7 +230,7 @@ def locked_for(name, path):
                 other.execute("begin exclusive")
             save(self, results)
 
-    autograde.Autograde._save_all = locked
+    ledger.Ledger._save_all = locked
 
 
 def replaced_by_link(path):
@@ -389,7 +390,7 @@ def test_unknown_assignment(course):
 
 
 def wait_for(path):
-    choose = autograde.Autograde._choose
+    choose = ledger.Ledger.choose
 
     def waiting(self):
         path.with_suffix(".waiting").touch()
@@ -397,7 +398,7 @@ def wait_for(path):
             time.sleep(0.01)
         return choose(self)
 
-    autograde.Autograde._choose = waiting
+    ledger.Ledger.choose = waiting
 
 
 def test_two_runs_at_once(course):

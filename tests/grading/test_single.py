@@ -157,7 +157,7 @@ def test_a_run_that_is_ended_leaves_nothing(make_folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    while not list(folder.glob("tmp/grading-*/**/paper-*")):
+    while not list(folder.glob("tmp/grading-*/**/submission-*")):
         assert process.poll() is None, "it has ended by itself"
         time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
@@ -222,8 +222,8 @@ def test_other_sources_are_refused_with_a_reason(tmp_path):
 
 
 def test_no_record_is_no_success(tmp_path):
-    scores = [single.report.Score("tiny", "integers", None, 3, by_hand=False)]
-    row = single.report.Row("1-ada", max_score=3, scores=scores)
+    scores = [single.export.Score("tiny", "integers", None, 3, by_hand=False)]
+    row = single.export.Row("1-ada", max_score=3, scores=scores)
     found = single._result(row, "tiny.ipynb: ", {})
     assert (found.score, found.error) == (None, "there is no record of integers")
 

@@ -1,4 +1,4 @@
-"""Desks lose their process, never more: time, memory, crashes, and answers that are none.
+"""Workers lose their process, never more: time, memory, crashes, and answers that are none.
 
 The processes here are small programs that behave badly in place of `autograder.grading.worker`.
 """
@@ -38,24 +38,24 @@ while True:
 
 
 @pytest.fixture
-def make_desk(monkeypatch):
-    """Makes desks with a process that does `misdeed` to everybody but the student `good`."""
+def make_worker(monkeypatch):
+    """Makes workers with a process that does `misdeed` to everybody but the student `good`."""
     made = []
 
     def make(misdeed, memory=2**40):
         program = PROGRAM.format(misdeed=misdeed)
         monkeypatch.setattr(supervise, "COMMAND", [sys.executable, "-c", program])
-        made.append(supervise.Desk(b"N.", [], memory, 2**31))  # the assignment None, pickled
+        made.append(supervise.Worker(b"N.", [], memory, 2**31))  # the assignment None, pickled
         return made[-1]
 
     yield make
-    for desk in made:
-        desk.close()
-        assert desk.process is None
-        assert not os.path.exists(desk.room)
+    for worker in made:
+        worker.close()
+        assert worker.process is None
+        assert not os.path.exists(worker.folder)
 
 
-def paper(student="bad", seconds=30.0, size=2):
+def submission(student="bad", seconds=30.0, size=2):
     notebooks = {"one.ipynb": b"{}".ljust(size)}
     return messages.Submission(student, notebooks, {}, seconds=seconds)
 
@@ -93,71 +93,71 @@ MISDEEDS = {
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS)
-def test_a_bad_answer_costs_one_submission(make_desk, misdeed):
-    desk = make_desk(misdeed)
+def test_a_bad_answer_costs_one_submission(make_worker, misdeed):
+    worker = make_worker(misdeed)
     with pytest.raises(messages.NotGradedError, match=MISDEEDS[misdeed]):
-        desk.grade(paper(seconds=1.0 if "longer than 1 s" in MISDEEDS[misdeed] else 30.0))
-    answer = desk.grade(paper("good"))
+        worker.grade(submission(seconds=1.0 if "longer than 1 s" in MISDEEDS[misdeed] else 30.0))
+    answer = worker.grade(submission("good"))
     assert answer.notebooks == {"one.ipynb": b"{}"}
     assert (answer.log, answer.seconds) == ([(30, "hm")], {"tests": 0.5})
 
 
-def test_what_a_process_says_is_harmless_text(make_desk):
-    desk = make_desk(
+def test_what_a_process_says_is_harmless_text(make_worker):
+    worker = make_worker(
         "send({'reason': 'a\\x1b[2J\\n' + 'b' * 9999, 'trace': 'c\\x07\\nd', 'where': ''})"
     )
     with pytest.raises(messages.NotGradedError) as caught:
-        desk.grade(paper())
+        worker.grade(submission())
     assert caught.value.reason.startswith("a�[2J�bbb")
     assert len(caught.value.reason) == messages.LONGEST
     assert caught.value.trace == "c�\nd"
 
 
-def test_memory_of_children_counts_and_they_end_with_the_process(make_desk):
+def test_memory_of_children_counts_and_they_end_with_the_process(make_worker):
     child = "import time; x = b'x' * 2**28; time.sleep(60)"
     start = f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True).wait()"
-    desk = make_desk(start, memory=2**27)
+    worker = make_worker(start, memory=2**27)
     seen = set()
-    look = desk._look
-    desk._look = lambda: seen.update(supervise.family_of(desk.process.pid)) or look()
+    look = worker._look
+    worker._look = lambda: seen.update(supervise.family_of(worker.process.pid)) or look()
     with pytest.raises(messages.NotGradedError, match=r"it used more than 0\.1 GiB of memory"):
-        desk.grade(paper())
+        worker.grade(submission())
     gone, alive = psutil.wait_procs(seen, timeout=5)
     assert (len(gone) >= 2, alive) == (True, [])
 
 
-def test_a_process_that_never_listens_cannot_hold_the_grader_up(make_desk):
-    desk = make_desk("pass")
-    desk.package = b"N."
+def test_a_process_that_never_listens_cannot_hold_the_grader_up(make_worker):
+    worker = make_worker("pass")
+    worker.package = b"N."
     supervise.COMMAND[:] = [sys.executable, "-c", "import time; time.sleep(60)"]
     began = time.monotonic()
     with pytest.raises(messages.NotGradedError, match="it took longer than 1 s"):
-        desk.grade(paper(seconds=1.0, size=2**24))  # far more than the line takes at once
+        worker.grade(submission(seconds=1.0, size=2**24))  # far more than the line takes at once
     assert time.monotonic() - began < 10
 
 
-def test_closing_ends_what_is_being_graded(make_desk):
-    desk = make_desk("time.sleep(60)")
+def test_closing_ends_what_is_being_graded(make_worker):
+    worker = make_worker("time.sleep(60)")
     caught = []
 
     def grade():
         try:
-            desk.grade(paper())
+            worker.grade(submission())
         except supervise.ClosedError as error:
             caught.append(error)
 
     thread = threading.Thread(target=grade)
     thread.start()
-    while desk.process is None:
+    while worker.process is None:
         time.sleep(0.01)
     time.sleep(0.5)
-    child = psutil.Process(desk.process.pid)
-    desk.close()
+    child = psutil.Process(worker.process.pid)
+    worker.close()
     thread.join(10)
     assert len(caught) == 1
     assert not child.is_running()
     with pytest.raises(supervise.ClosedError):
-        desk.grade(paper())
+        worker.grade(submission())
 
 
 def test_bound_on_memory_is_hard_and_lifted_for_kernels():
@@ -187,14 +187,14 @@ def test_a_line_holds_everything(tmp_path):
         messages.from_line(messages.to_line(messages.NotGradedError("why", "trace", "here")), [])
 
 
-def test_a_desk_leaves_nothing_when_its_owner_is_killed(tmp_path):
+def test_a_worker_leaves_nothing_when_its_owner_is_killed(tmp_path):
     program = """
 import os, signal, sys, time
 from autograder.grading import supervise
 supervise.COMMAND[:] = [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"]
-desk = supervise.Desk(b"N.", [], 2**40, 2**31)
-desk.start()
-print(desk.process.pid, flush=True)
+worker = supervise.Worker(b"N.", [], 2**40, 2**31)
+worker.start()
+print(worker.process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     where = {**os.environ, "TMPDIR": tempfile.mkdtemp(dir=tmp_path)}

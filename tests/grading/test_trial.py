@@ -305,7 +305,7 @@ def test_names_that_would_mean_something_else_by_data():
     nb = new_notebook(
         cells=[
             new_code_cell(
-                "import utils\nfrom helpers.a import b\nfrom . import c\nimport numpy, json"
+                "import utils\nfrom beside.a import b\nfrom . import c\nimport numpy, json"
             ),
             new_code_cell("def given(): pass\ndef answered(): pass\nvalue = 3"),
             cell("locked", "l", "def locked(): pass"),

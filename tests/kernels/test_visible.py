@@ -9,7 +9,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograder.grading.execute import Client
+from autograder.kernels.client import Client
 from autograder.kernels import sandbox, visible
 
 NOTEBOOKS = sorted(Path("solutions").glob("*/*.ipynb"))

@@ -70,7 +70,7 @@ def assignment():
     return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-class Desk:
+class Reader:
     """An assignment, and nbgrader's first pass over what is handed in."""
 
     def __init__(self, folder: Path) -> None:
@@ -87,7 +87,7 @@ class Desk:
         cells = worker.cells_of(config.CourseDirectory.db_url, "default_course", "tiny")
         ids = {"one": notebooks.cell_ids(source / "one.ipynb")}
         assigned = messages.Assignment("tiny", config, cells, {}, cell_ids=ids)
-        self.room = worker.Room(assigned, logging.getLogger(__name__))
+        self.grader = worker.Grader(assigned, logging.getLogger(__name__))
 
     def released(self):
         return json.loads((self.folder / "release/tiny/one.ipynb").read_text())
@@ -96,10 +96,10 @@ class Desk:
         """What becomes of a submission: bytes, or what is written as JSON."""
         path = self.folder / "one.ipynb"
         path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-        converter = self.room._converter(messages.ALL)
+        converter = self.grader._converter(messages.ALL)
         converter._sanitizing = True
         converter._init_preprocessors()
-        resources = self.room._resources("student", "one", [])
+        resources = self.grader._resources("student", "one", [])
         text, _ = converter.exporter.from_filename(str(path), resources=resources)
         notebook = nbformat.reads(text, as_version=4)
         nbformat.validate(notebook)
@@ -107,19 +107,19 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("desk")
+def reader(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reader")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_GRADING", str(folder))
-        desk = Desk(folder)
-    with desk.room:
-        yield desk
+        reader = Reader(folder)
+    with reader.grader:
+        yield reader
 
 
 @pytest.fixture
-def good(desk):
+def good(reader):
     """A submission with right answers."""
-    return answered(desk.released())
+    return answered(reader.released())
 
 
 def answered(notebook):
@@ -196,8 +196,8 @@ NAMES = [name_of(part) for part in assignment().cells]
 # ------------------------------------------------------------------ what is the gradebook's
 
 
-def test_cells_of_the_assignment_are_the_gradebooks(desk, good):
-    official = {name_of(part): part for part in desk.read(desk.released()).cells}
+def test_cells_of_the_assignment_are_the_gradebooks(reader, good):
+    official = {name_of(part): part for part in reader.read(reader.released()).cells}
     for part in good["cells"]:
         part["metadata"]["tags"] = ["skip-execution", "raises-exception", "mine"]
         part["metadata"]["editable"] = False
@@ -213,7 +213,7 @@ def test_cells_of_the_assignment_are_the_gradebooks(desk, good):
         "autograder": {"notes": ["full marks"], "alerts": []},
         "widgets": {"state": {}},
     }
-    notebook = desk.read(good)
+    notebook = reader.read(good)
     for part in notebook.cells[1:]:  # behind the notes
         assert "attachments" not in part
         if not name_of(part):
@@ -233,14 +233,14 @@ def test_cells_of_the_assignment_are_the_gradebooks(desk, good):
     assert len(record(notebook).alerts) == 9  # and not one per cell
 
 
-def test_pictures_of_a_written_answer_stay(desk, good):
+def test_pictures_of_a_written_answer_stay(reader, good):
     cell(good, "essay")["attachments"] = {
         "a.png": {"image/png": "AAAA", "text/html": "<script>"},
         "half \ud83d.png": {"image/png": ["AA", "AA"]},
         "b.png": 5,
     }
     cell(good, "f-text")["attachments"] = {"a.png": {"image/png": "AAAA"}}
-    notebook = desk.read(good)
+    notebook = reader.read(good)
     assert cell(notebook, "essay").attachments == {
         "a.png": {"image/png": "AAAA"},
         "half \ufffd.png": {"image/png": "AAAA"},
@@ -311,9 +311,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_jupyter_opens_is_graded(desk, good, name):
+def test_what_jupyter_opens_is_graded(reader, good, name):
     CHANGES[name](good)
-    notebook = desk.read(good)
+    notebook = reader.read(good)
     assert answers_of(notebook) == ANSWERS
     assert is_complete(notebook)
     assert record(notebook).notes == record(notebook).alerts == []
@@ -322,19 +322,19 @@ def test_what_jupyter_opens_is_graded(desk, good, name):
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_old_formats(desk, good, version):
-    notebook = desk.read(in_format_3(good) | {"nbformat": version})
+def test_old_formats(reader, good, version):
+    notebook = reader.read(in_format_3(good) | {"nbformat": version})
     assert is_complete(notebook)
     assert answers_of(notebook) == ANSWERS | {"own 1": "## Mine"}
 
 
-def test_bytes_that_only_some_programs_write(desk, good):
+def test_bytes_that_only_some_programs_write(reader, good):
     content = json.dumps(good).encode()
     for odd in (b"\xef\xbb\xbf" + content, content[:-1] + b', "x": "\xed\xa0\xbd"}'):
-        assert answers_of(desk.read(odd)) == ANSWERS
+        assert answers_of(reader.read(odd)) == ANSWERS
 
 
-def test_sources(desk, good):
+def test_sources(reader, good):
     for source, text in {
         None: "",
         "return 1  # \ud83d": "return 1  # \ufffd",
@@ -342,9 +342,9 @@ def test_sources(desk, good):
         "\x00": "\x00",
     }.items():
         cell(good, "f-answer")["source"] = source
-        assert answers_of(desk.read(good))["f-answer"] == text
+        assert answers_of(reader.read(good))["f-answer"] == text
     cell(good, "f-answer").pop("source")
-    assert answers_of(desk.read(good))["f-answer"] == ""
+    assert answers_of(reader.read(good))["f-answer"] == ""
 
 
 UNREADABLE = {
@@ -372,10 +372,10 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_cannot_be_read_is_not_graded_and_says_why(desk, good, name):
+def test_what_cannot_be_read_is_not_graded_and_says_why(reader, good, name):
     content, reason = UNREADABLE[name]
     start = time.process_time()
-    notebook = desk.read(content(json.dumps(good).encode()) if callable(content) else content)
+    notebook = reader.read(content(json.dumps(good).encode()) if callable(content) else content)
     assert time.process_time() - start < 10
     (note,) = record(notebook).notes
     assert record(notebook).not_graded == note
@@ -384,17 +384,17 @@ def test_what_cannot_be_read_is_not_graded_and_says_why(desk, good, name):
     assert is_complete(notebook)
 
 
-def test_a_notebook_without_a_cell_is_blank(desk, good):
-    notebook = desk.read(good | {"cells": []})
+def test_a_notebook_without_a_cell_is_blank(reader, good):
+    notebook = reader.read(good | {"cells": []})
     assert "not_graded" not in record(notebook)
     assert is_complete(notebook)
     assert record(notebook).alerts == ["title and 13 more cells: the cell is missing"]
 
 
-def test_names_that_a_student_chose_are_cut_and_clean(desk, good):
+def test_names_that_a_student_chose_are_cut_and_clean(reader, good):
     name = "\ud83d\x00\n<b>![x](http://x.example/)" * 1000
     good["metadata"]["kernelspec"]["name"] = name
-    notebook = desk.read(good)
+    notebook = reader.read(good)
     (note,) = record(notebook).notes
     assert len(note) < 200
     assert note.isprintable()
@@ -468,27 +468,27 @@ MENDED = {
 
 
 @pytest.mark.parametrize("name", MENDED)
-def test_an_answer_is_never_overwritten_or_lost(desk, good, name):
+def test_an_answer_is_never_overwritten_or_lost(reader, good, name):
     change, expected = MENDED[name]
-    notebook = desk.read(change(good))
+    notebook = reader.read(change(good))
     assert is_complete(notebook)
     assert answers_of(notebook) == ANSWERS | expected
 
 
-def test_a_test_that_was_deleted_comes_behind_the_answer(desk, good):
+def test_a_test_that_was_deleted_comes_behind_the_answer(reader, good):
     moved = without(before(good, "g-text", own("x = 1"), own(F)), "f-answer", "f-test", "end")
-    sources = [part.source for part in desk.read(moved).cells]
+    sources = [part.source for part in reader.read(moved).cells]
     test = next(place for place, source in enumerate(sources) if "HIDDEN" in source)
     assert sources.index(F) < test
 
 
-def test_split_and_moved_answers_stay_as_they_are(desk, good):
+def test_split_and_moved_answers_stay_as_they_are(reader, good):
     second = copy.deepcopy(cell(good, "f-answer"))  # JupyterLab gives both parts the metadata
     second["source"] = "def helper():\n    return 1"
     cell(good, "f-answer")["source"] = "def f():\n    return helper()"
     before(good, "f-test", second)
     good["cells"].append(good["cells"].pop(place(good, "g-answer")))
-    notebook = desk.read(good)
+    notebook = reader.read(good)
     assert record(notebook).notes == [
         "'f-answer' stands 2 times in the notebook; the last one was graded"
     ]
@@ -534,9 +534,9 @@ LOST = {
 
 
 @pytest.mark.parametrize("name", LOST)
-def test_lost_metadata_is_recovered(desk, good, name):
+def test_lost_metadata_is_recovered(reader, good, name):
     change, way = LOST[name]
-    notebook = desk.read(change(good))
+    notebook = reader.read(change(good))
     assert is_complete(notebook)
     found = {key: text.strip() for key, text in answers_of(notebook).items() if key in ANSWERS}
     assert found == ANSWERS
@@ -546,9 +546,9 @@ def test_lost_metadata_is_recovered(desk, good, name):
     assert alert in record(notebook).notes
 
 
-def test_answers_alone_are_enough(desk):
+def test_answers_alone_are_enough(reader):
     cells = [own(ANSWERS[name]) for name in ("f-answer", "g-answer", "settings")]
-    notebook = desk.read({"cells": [own("\n\n".join(part["source"] for part in cells))]})
+    notebook = reader.read({"cells": [own("\n\n".join(part["source"] for part in cells))]})
     assert is_complete(notebook)
     assert "not_graded" not in record(notebook)
     found = answers_of(notebook)
@@ -556,13 +556,13 @@ def test_answers_alone_are_enough(desk):
     assert found["plot"] == EMPTY
 
 
-def test_a_wrong_zero_is_never_final(desk, good):
+def test_a_wrong_zero_is_never_final(reader, good):
     code = stripped(good)
     code["cells"] = [part for part in code["cells"] if part["cell_type"] == "code"]
-    assert answers_of(desk.read(code))["essay"] == BY_HAND
-    some = stripped(answered(desk.released()))
+    assert answers_of(reader.read(code))["essay"] == BY_HAND
+    some = stripped(answered(reader.released()))
     some["cells"] = [*some["cells"][:3], own("def answer_1():\n    return 1")]
-    assert "only 3 of the assignment's 14" in record(desk.read(some)).not_graded
+    assert "only 3 of the assignment's 14" in record(reader.read(some)).not_graded
 
 
 def test_ids_of_a_source_are_known(tmp_path):
@@ -610,10 +610,10 @@ def test_reading_code_takes_little_time(name):
     assert all(len(text) < 300 for text in found)
 
 
-def test_what_is_too_long_is_an_alert(desk, good):
+def test_what_is_too_long_is_an_alert(reader, good):
     long = "x = 1\n" * N
     many = [own(f"# {n}\n" + "x = 1\n" * 5000) for n in range(20)]
-    notebook = desk.read(before(good, "end", own(long), *many))
+    notebook = reader.read(before(good, "end", own(long), *many))
     assert "cell 14: the code is too long to be read" in record(notebook).alerts
     assert len([text for text in record(notebook).alerts if "too long" in text]) > 10
     assert answers_of(notebook).items() >= ANSWERS.items()
@@ -634,20 +634,20 @@ def test_alerts_of_another_thread():
     assert found == ["a, line 1: imports gc"]
 
 
-def test_a_notebook_full_of_such_code_is_graded(desk, good):
+def test_a_notebook_full_of_such_code_is_graded(reader, good):
     without(before(good, "f-text", *map(own, LONG.values())), "f-answer", "f-test", "end")
     start = time.process_time()
-    notebook = desk.read(good)
+    notebook = reader.read(good)
     assert time.process_time() - start < 60
     assert is_complete(notebook)
     assert len(record(notebook).alerts) <= 2 * alerts.MOST
 
 
-def test_many_cells_take_little_time(desk, good):
+def test_many_cells_take_little_time(reader, good):
     cells = [own(f"x{n} = 1") for n in range(notebooks.MAX_CELLS - len(NAMES))]
     lost = stripped(without(good, "f-answer", "f-test"))
     start = time.process_time()
-    notebook = desk.read(lost | {"cells": [*lost["cells"], *cells]})
+    notebook = reader.read(lost | {"cells": [*lost["cells"], *cells]})
     assert time.process_time() - start < 20
     assert is_complete(notebook)
 
