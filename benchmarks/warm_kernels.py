@@ -28,8 +28,8 @@ from statistics import median
 from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
 
-from autograder.kernels.client import Client
 from autograder.kernels import sandbox, visible
+from autograder.kernels.client import Client
 from autograder.outputs import export
 
 RESULTS = Path(__file__).parent / "results" / "warm_kernels.json"

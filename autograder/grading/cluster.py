@@ -19,15 +19,16 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import dask
-from distributed import Client, Future, LocalCluster, Worker as DaskWorker, WorkerPlugin, get_worker
+from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
+from distributed import Worker as DaskWorker
 from distributed.comm import get_address_host
 from packaging.requirements import Requirement
 
 from autograder import courses, distribution
-from autograder.grading import messages, supervise
-from autograder.kernels import cores, visible
 from autograder.gradebook.journal import RefusedError
+from autograder.grading import messages, supervise
 from autograder.grading.messages import GPU, Assignment, Graded, NotGradedError, Submission
+from autograder.kernels import cores, visible
 
 MOST_AT_ONCE = 50  # results taken from the cluster in one go
 NOT_GRADING = {"dev", "site"}  # extras whose pins need not agree
@@ -278,7 +279,7 @@ def problem_of(run: str, dask_worker: DaskWorker) -> str:
 
 
 def grade(run: str, submission: Submission) -> bytes:
-    """The Dask task: grade one submission in one of this worker's processes, see `messages.to_line`."""
+    """The Dask task: grade one submission in one of this worker's processes; see `messages`."""
     worker = get_worker()
     try:
         answer = worker.plugins[run].grade(submission)

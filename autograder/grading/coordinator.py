@@ -24,12 +24,10 @@ from nbgrader.apps.autogradeapp import AutogradeApp
 from nbgrader.converters.base import NbGraderException
 from tqdm import tqdm
 
+from autograder.gradebook.journal import RefusedError, explain
 from autograder.grading import cluster, messages
 from autograder.grading.autograde import Autograde
 from autograder.grading.ledger import Failure, Ledger, Outcome, Result, Selection
-from autograder.outputs import report
-from autograder.grading.worker import merge
-from autograder.gradebook.journal import RefusedError, explain
 from autograder.grading.messages import (
     ALL,
     CPU,
@@ -39,6 +37,8 @@ from autograder.grading.messages import (
     NotGradedError,
     Submission,
 )
+from autograder.grading.worker import merge
+from autograder.outputs import report
 
 RETRIES = 2  # so often is a submission given to another worker
 MOST_WAITING = 200  # submissions that are graded but for their questions marked `gpu`

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
@@ -26,7 +25,7 @@ from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Dict, Integer, List, Unicode, default
 
 from autograder import courses, syntax
-from autograder.api import check, wire
+from autograder.api import check
 from autograder.gradebook import scores
 from autograder.kernels import sandbox, visible
 from autograder.kernels.client import JudgeKernel, KernelLostError, StudentKernel, error_output
@@ -45,8 +44,8 @@ class Execute(NbGraderPreprocessor):
         True, help="Run student code under bubblewrap. False stamps every grade 'unsandboxed'."
     ).tag(config=True)
     limits = Dict(
-        help="Fields of autograder.kernels.sandbox.Limits that differ from their defaults, per assignment: "
-        "{'*': {'cell_seconds': 60}, 'cnn_lstm': {'memory_bytes': 8 * 2**30}}"
+        help="Fields of autograder.kernels.sandbox.Limits that differ from their defaults, per "
+        "assignment: {'*': {'cell_seconds': 60}, 'ps2': {'memory_bytes': 8 * 2**30}}"
     ).tag(config=True)
     timeout = Integer(
         None,
@@ -67,8 +66,8 @@ class Execute(NbGraderPreprocessor):
     ).tag(config=True)
     course_packages = List(
         Unicode(),
-        help="Packages of the course that locked cells import, e.g. ['my_course']. The judge imports "
-        "them, too; a student's kernel sees of them what its own locked cells import. Default: "
+        help="Packages of the course that locked cells import, e.g. ['my_course']. The judge "
+        "imports them, too; a student's kernel sees of them what its own locked cells import. Default: "
         "what installed courses name (see autograder.courses).",
     ).tag(config=True)
 

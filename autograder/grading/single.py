@@ -32,12 +32,12 @@ from traitlets.config import Config
 
 import autograder
 from autograder import syntax
+from autograder.gradebook.journal import RefusedError, explain
 from autograder.grading import autograde, trial
+from autograder.grading.messages import LONGEST_TRACE, readable
 from autograder.kernels import host, sandbox
 from autograder.outputs import export
 from autograder.submissions import notebooks
-from autograder.gradebook.journal import RefusedError, explain
-from autograder.grading.messages import LONGEST_TRACE, readable
 
 ASSIGNMENT = "assignment"
 LONGEST_NAME = 60  # characters of a file's name in the names of folders and pages
@@ -64,7 +64,7 @@ class GradedNotebook:
     """What became of one submission.
 
     `score` adds up what has points so far; None where the notebook could not be graded, and `error`
-    says why. `alerts` point at what is worth reading (see `autograder.submissions.alerts`), `feedback` is the
+    says why. `alerts` point at what is worth reading (see `submissions.alerts`), `feedback` is the
     page for the student, if pages were asked for and this one could be made.
     """
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import psutil
 
-from autograder.grading import messages
 from autograder.gradebook.journal import remove_scratch
+from autograder.grading import messages
 from autograder.grading.messages import Graded, NotGradedError, Submission
 
 LOOK_SECONDS = 0.25  # how often a worker's time and memory are looked at

@@ -35,11 +35,11 @@ from nbgrader.utils import is_locked, is_solution
 from sqlalchemy import make_url
 
 from autograder import syntax
-from autograder.grading import package, supervise
-from autograder.kernels import cores, plain
-from autograder.grading.execute import Execute
 from autograder.gradebook.journal import explain
+from autograder.grading import package, supervise
+from autograder.grading.execute import Execute
 from autograder.grading.messages import Assignment, Graded, Submission
+from autograder.kernels import cores, plain
 
 if TYPE_CHECKING:
     from autograder.grading.autograde import Autograde

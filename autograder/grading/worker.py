@@ -1,7 +1,7 @@
 """One submission graded, from bytes to bytes: no gradebook is opened and no course folder seen.
 
-It is done in a process of its own, `python -m autograder.grading.worker`, which `supervise` starts, looks
-after and replaces: one submission at a time, in its main thread. The process ends with its parent.
+It is done in a process of its own, `python -m autograder.grading.worker`, which `supervise` starts,
+looks after and replaces: one submission at a time, in its main thread. The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from nbgrader.api import (
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import create_engine, select
 
+from autograder.gradebook.journal import explain, remove_scratch
 from autograder.grading import messages, supervise
 from autograder.grading.execute import Execute
-from autograder.gradebook.journal import explain, remove_scratch
 from autograder.grading.messages import Graded, NotGradedError, Submission
 
 

@@ -19,22 +19,23 @@ import nbformat
 import psutil
 import pytest
 import yaml
-from helpers import REPOSITORY, make_course
 from distributed import LocalCluster
-from nbgrader.api import Gradebook
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
 from helpers import (
     FORKS,
+    REPOSITORY,
     contents,
     copy,
     fill,
+    make_course,
     nbgrader,
     rows,
     run_autograde,
     start,
     states,
 )
+from nbgrader.api import Gradebook
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 from traitlets.config import Config
 
 import autograder

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import itertools
-import multiprocessing
 import os
 import random
 import re
@@ -17,7 +16,6 @@ import shutil
 import signal
 import sqlite3
 import sys
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +24,19 @@ from functools import partial
 
 import nbformat
 import pytest
-from helpers import Course, copy, contents, fill, last_entries, make_course, nbgrader, output_of, rows, run_autograde, start, states, without_noise
+from helpers import (
+    contents,
+    copy,
+    fill,
+    last_entries,
+    make_course,
+    nbgrader,
+    output_of,
+    rows,
+    run_autograde,
+    start,
+    states,
+)
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderApp
 from nbgrader.apps.api import NbGraderAPI

@@ -12,10 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import make_course
+from helpers import copy, make_course, nbgrader, run_autograde, states
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from helpers import copy, nbgrader, run_autograde, states
 
 from autograder.gradebook import journal
 from autograder.gradebook.journal import RefusedError

@@ -9,8 +9,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograder.kernels.client import Client
 from autograder.kernels import sandbox, visible
+from autograder.kernels.client import Client
 
 NOTEBOOKS = sorted(Path("solutions").glob("*/*.ipynb"))
 # Nothing here answers a graded question of the assignment: data.imdb cleans, counts, splits and

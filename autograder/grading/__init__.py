@@ -1,0 +1,1 @@
+"""A class graded: one notebook, one submission, this machine, a cluster."""
