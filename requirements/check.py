@@ -69,7 +69,7 @@ print(json.dumps(name))
 """
 SANDBOX = """
 import json
-from autograder import sandbox
+from autograder.kernels import sandbox
 print(json.dumps(sandbox.unavailable_reason() or ""))
 """
 CORPORA = """
@@ -133,7 +133,8 @@ def check_system(report: Report) -> None:
             report.line("missing", "python", f"of .venv does not start ({fault})", "make setup")
         return
     try:
-        report.line("ok", "python", f"{install.VERSION} ({install.find_python()})")
+        path, version = install.find_python(install.versions(install.MAIN))
+        report.line("ok", "python", f"{version} ({path})")
     except install.SetupError as fault:
         expected, _, remedy = str(fault).partition(": ")
         report.line("missing", "python", expected, remedy)
@@ -173,10 +174,11 @@ def check_kernel(report: Report, name: str) -> None:
 
 def check_kernels(report: Report) -> None:
     check_kernel(report, "python3")
-    if install.mxnet_has_wheel():
-        check_kernel(report, "gluon")
+    no_gluon = install.why_no_gluon()
+    if no_gluon:
+        report.line("optional", "gluon kernel", no_gluon)
     else:
-        report.line("optional", "gluon kernel", "MXNet has no build for this platform; read only")
+        check_kernel(report, "gluon")
 
 
 def check_device(report: Report) -> None:
@@ -224,7 +226,7 @@ def main() -> int:
     check_system(report)
     main_groups = ["frameworks", "notebooks"]
     check_packages(report, "packages", main_python(), install.MAIN, main_groups)
-    if install.mxnet_has_wheel():
+    if not install.why_no_gluon():
         gluon = install.GLUON
         check_packages(report, "for gluon", gluon.python, gluon, ["gluon"])
     check_kernels(report)

@@ -2,6 +2,8 @@
 
 Every make target runs this first. It needs only the standard library, so that any Python from
 3.8 on can say what is missing; when there is nothing to do it says nothing and takes 0.1 s.
+COURSE_PYTHON=3.12 chooses the Python of the main environment. The other one, Gluon's, is left out
+where there is no Python 3.11.
 """
 
 from __future__ import annotations
@@ -28,24 +30,25 @@ sys.path.insert(0, str(ROOT))
 
 from autograder.kernels import host  # noqa: E402  (it needs no package)
 
-VERSION = "3.11"
+VERSIONS = ("3.11", "3.12", "3.13")  # the first that is found is taken
+GLUON_VERSION = "3.11"  # the last that the numpy of MXNet's time was built for
 UNFINISHED = "unfinished"
 PYTHON_ELSEWHERE = (  # where installers put it without touching PATH
-    "/opt/homebrew/bin/python3.11",
-    "/usr/local/bin/python3.11",
-    "~/.local/bin/python3.11",
-    "~/.local/share/uv/python/cpython-3.11*/bin/python3.11",
-    "~/.pyenv/versions/3.11*/bin/python3.11",
+    "/opt/homebrew/bin/python{0}",
+    "/usr/local/bin/python{0}",
+    "~/.local/bin/python{0}",
+    "~/.local/share/uv/python/cpython-{0}.*/bin/python{0}",
+    "~/.pyenv/versions/{0}.*/bin/python{0}",
 )
 HOW_TO_GET_PYTHON = (
-    "install it with `apt-get install python3.11 python3.11-venv`, `brew install python@3.11`, "
-    "`uv python install 3.11` or `conda env create -f environment.yml`"
+    "install it with `apt-get install python{0} python{0}-venv`, `brew install python@{0}`, "
+    "`uv python install {0}` or conda (environment.yml)"
 )
 # TensorFlow announces its CPU features, and oneDNN with a time and a process id, on every import.
 # Without oneDNN the announcement goes, and one reason why results differ between processors.
 VALIDATION = """\
 # `nbgrader validate` and the Validate button give a cell the time that it has when it is graded.
-from autograder.sandbox import Limits
+from autograder.kernels.sandbox import Limits
 
 c = get_config()
 c.ExecutePreprocessor.timeout = Limits().cell_seconds
@@ -84,15 +87,30 @@ class Environment(NamedTuple):
 
 MAIN = Environment(ROOT / ".venv", ROOT / "requirements" / "main.txt", 3.1)
 GLUON = Environment(ROOT / ".venv-gluon", ROOT / "requirements" / "gluon.txt", 0.7)
+KERNELS = {MAIN: ("python3", "Python 3 (ipykernel)"), GLUON: ("gluon", "Gluon (MXNet 1.9.1)")}
 
 
-def mxnet_has_wheel() -> bool:
-    """MXNet 1.9.1 was published for Linux and for Intel Macs only."""
-    return platform.system() == "Linux"
+def versions(env: Environment) -> tuple[str, ...]:
+    """The Pythons that an environment may have, the preferred one first."""
+    if env == GLUON:
+        return (GLUON_VERSION,)
+    chosen = os.environ.get("COURSE_PYTHON")
+    if chosen and chosen not in VERSIONS:
+        raise SetupError(f"COURSE_PYTHON must be one of {', '.join(VERSIONS)} and is {chosen}.")
+    return (chosen,) if chosen else VERSIONS
 
 
-def environments() -> list[Environment]:
-    return [MAIN, GLUON] if mxnet_has_wheel() else [MAIN]
+def why_no_gluon() -> str | None:
+    """Why the Gluon notebooks cannot run here, if they cannot: MXNet 1.9.1 fits few machines."""
+    if platform.system() != "Linux":
+        return "MXNet has no build for this platform: they can be read, not run."
+    if GLUON.python.exists():
+        return None
+    try:
+        find_python(versions(GLUON))
+    except SetupError as fault:
+        return f"For MXNet, {fault}"
+    return None
 
 
 def check_platform() -> None:
@@ -103,7 +121,7 @@ def check_platform() -> None:
         )
     if platform.system() == "Darwin" and platform.machine() == "x86_64":
         raise SetupError(
-            "PyTorch 2.13 is not built for Intel Macs: on Apple silicon use an arm64 Python 3.11, "
+            "PyTorch 2.13 is not built for Intel Macs: on Apple silicon use an arm64 Python, "
             "on an Intel Mac run the course in a Linux container."
         )
     if platform.system() == "Linux" and platform.machine() not in ("x86_64", "aarch64"):
@@ -118,14 +136,17 @@ def check_platform() -> None:
         )
 
 
-def shortcomings() -> list[str]:
+def shortcomings(no_gluon: str | None) -> list[str]:
     """What will not work here though everything can be installed, one sentence each."""
     found = []
     reason = host.refusal() if platform.system() == "Linux" else None
     if reason and os.environ.get("COURSE_UNSANDBOXED") != "1":
         found.append(f"Grading will refuse to run here, all else will work. {reason}")
+    if no_gluon:
+        found.append(f"The Gluon notebooks are left out, all else will work. {no_gluon}")
+        return found
     try:
-        mxnet_has_wheel() and ctypes.CDLL("libgomp.so.1")
+        ctypes.CDLL("libgomp.so.1")
     except OSError:
         found.append(
             "The Gluon notebooks will not run here, all else will work. MXNet needs libgomp.so.1: "
@@ -134,18 +155,21 @@ def shortcomings() -> list[str]:
     return found
 
 
-def find_python() -> str:
-    """Path of a Python 3.11 that can make virtual environments."""
+def find_python(wanted: tuple[str, ...]) -> tuple[str, str]:
+    """Path and version of the first Python wanted that can make virtual environments."""
     folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if f]
-    names = ("python3.11", "python3", "python")
-    candidates = [os.path.join(folder, name) for name in names for folder in folders]
-    for pattern in PYTHON_ELSEWHERE:
-        candidates += sorted(glob.glob(os.path.expanduser(pattern)))
+    candidates = []
+    for version in wanted:
+        candidates += [os.path.join(folder, f"python{version}") for folder in folders]
+        for pattern in PYTHON_ELSEWHERE:
+            candidates += sorted(glob.glob(os.path.expanduser(pattern.format(version))))
+    candidates += [os.path.join(f, name) for name in ("python3", "python") for f in folders]
     candidates.append(getattr(sys, "_base_executable", sys.executable))
-    probe = (
+    probe = (  # without its global lock (3.13t) it takes other wheels
         "import sys, importlib.util as u;"
-        "print('%d.%d' % sys.version_info[:2], u.find_spec('ensurepip') is not None,"
-        " getattr(sys, '_base_executable', sys.executable))"
+        "locked = getattr(sys, '_is_gil_enabled', lambda: True)();"
+        "print('%d.%d' % sys.version_info[:2] + ('' if locked else 't'),"
+        " u.find_spec('ensurepip') is not None, getattr(sys, '_base_executable', sys.executable))"
     )
     found = []
     for candidate in dict.fromkeys(candidates):
@@ -156,18 +180,19 @@ def find_python() -> str:
                 [candidate, "-c", probe], capture_output=True, text=True, timeout=20
             ).stdout
             version, has_venv, base = answer.strip().split(" ", 2)
-            if version == VERSION and has_venv == "True":
-                return base
+            if version in wanted and has_venv == "True":
+                return base, version
             found.append(version)
-    if VERSION in found:
-        raise SetupError(
-            f"Python {VERSION} is here, but cannot make virtual environments: "
-            "type `apt-get install python3.11-venv`, then the same command again."
-        )
+    for version in wanted:
+        if version in found:
+            raise SetupError(
+                f"Python {version} is here, but cannot make virtual environments: "
+                f"type `apt-get install python{version}-venv`, then the same command again."
+            )
     seen = ", ".join(dict.fromkeys(found)) or "none"
     raise SetupError(
-        f"The course needs Python {VERSION} (found: {seen}): {HOW_TO_GET_PYTHON}, "
-        "then type the same command again."
+        f"Python {' or '.join(wanted)} is needed (found: {seen}): "
+        f"{HOW_TO_GET_PYTHON.format(wanted[0])}, then type the same command again."
     )
 
 
@@ -194,7 +219,8 @@ def to_do(env: Environment) -> str:
     config = env.folder / "pyvenv.cfg"
     if not env.python.exists() or not config.exists():
         return "create"
-    if not re.search(r"^version\s*=\s*3\.11\.", config.read_text(), re.M):
+    version = re.search(r"^version\w*\s*=\s*(\d+\.\d+)", config.read_text(), re.M)
+    if not version or version.group(1) not in versions(env):
         return "create"
     if not env.stamp.exists():  # made by hand
         return "update"
@@ -289,7 +315,7 @@ def pip(env: Environment, *arguments: str, progress: Progress) -> None:
         raise SetupError(explain("".join(output)))
 
 
-def make_environment(env: Environment, base: str) -> None:
+def make_environment(env: Environment, base: str, version: str) -> None:
     if env.folder.is_symlink():
         raise SetupError(
             f"{env.folder} is a link to another folder: remove the link, then type the same "
@@ -311,7 +337,7 @@ def make_environment(env: Environment, base: str) -> None:
         reason = (made.stdout.strip().splitlines() or ["no reason given"])[-1]
         raise SetupError(
             f"{base} could not make a virtual environment ({reason}): on Debian and Ubuntu type "
-            "`apt-get install python3.11-venv`, then the same command again."
+            f"`apt-get install python{version}-venv`, then the same command again."
         )
 
 
@@ -321,25 +347,22 @@ def packages(lock: Path) -> int:
     return len({name.replace("-cpu", "") for name in names})
 
 
-def register_kernels() -> None:
-    """Write both kernelspecs inside .venv, where its Jupyter looks first."""
-    kernels = {"python3": (MAIN, "Python 3 (ipykernel)"), "gluon": (GLUON, "Gluon (MXNet 1.9.1)")}
-    for name, (env, display_name) in kernels.items():
-        folder = MAIN.folder / "share" / "jupyter" / "kernels" / name
-        if env not in environments():
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        spec = {
-            "argv": [str(env.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": display_name,
-            "language": "python",
-            "metadata": {"debugger": True, "supported_encryption": ["curve"]},
-            "kernel_protocol_version": "5.5",
-            "env": KERNEL_ENV[name],
-        }
-        draft = folder / "kernel.json.new"
-        draft.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
-        draft.replace(folder / "kernel.json")
+def register_kernel(env: Environment) -> None:
+    """Write an environment's kernelspec inside .venv, where its Jupyter looks first."""
+    name, display_name = KERNELS[env]
+    folder = MAIN.folder / "share" / "jupyter" / "kernels" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "argv": [str(env.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": display_name,
+        "language": "python",
+        "metadata": {"debugger": True, "supported_encryption": ["curve"]},
+        "kernel_protocol_version": "5.5",
+        "env": KERNEL_ENV[name],
+    }
+    draft = folder / "kernel.json.new"
+    draft.write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
+    draft.replace(folder / "kernel.json")
 
 
 def configure_validation() -> None:
@@ -349,18 +372,21 @@ def configure_validation() -> None:
     (folder / "nbgrader_config.py").write_text(VALIDATION, encoding="utf-8")
 
 
-def install(env: Environment, task: str, base: str | None, progress: Progress) -> None:
+def install(env: Environment, base: tuple[str, str] | None, progress: Progress) -> None:
+    """Install what the lock says; into a new environment if a Python to make it with is given."""
     name = env.folder.name
-    if task == "create":
-        with progress.step(f"creating {name} with Python {VERSION}"):
-            make_environment(env, str(base))
+    if base:
+        with progress.step(f"creating {name} with Python {base[1]}"):
+            make_environment(env, *base)
     env.stamp.write_text(UNFINISHED)
     with progress.step(f"installing {packages(env.lock)} packages into {name}"):
         pip(env, "-r", str(env.lock), progress=progress)
     with progress.step(f"linking the course into {name}"):
         pip(env, "--no-deps", "-e", ".", progress=progress)
+        for each in KERNELS:
+            if each.python.exists():
+                register_kernel(each)
         if env == MAIN:
-            register_kernels()
             configure_validation()
     env.stamp.write_text(f"{env.folder}\n{fingerprint(env)}")
 
@@ -383,22 +409,21 @@ def alone() -> Iterator[None]:
 def set_up() -> None:
     """Bring both environments up to date; raises SetupError with the sentence to show."""
     check_platform()
-    if all(to_do(env) == "nothing" for env in environments()):
+    no_gluon = why_no_gluon()
+    wanted = [MAIN] if no_gluon else [MAIN, GLUON]
+    if all(to_do(env) == "nothing" for env in wanted):
         return
     with alone():
-        tasks = {env: to_do(env) for env in environments()}
-        missing = [env for env, task in tasks.items() if task == "create"]
-        base = find_python() if missing else None
-        check_disk([env for env in missing if not env.folder.exists()])
-        for sentence in shortcomings():
+        tasks = {env: to_do(env) for env in wanted}
+        bases = {env: find_python(versions(env)) for env in wanted if tasks[env] == "create"}
+        check_disk([env for env in bases if not env.folder.exists()])
+        for sentence in shortcomings(no_gluon):
             print(f"set-up: {sentence}", flush=True)
         steps = {"nothing": 0, "update": 2, "create": 3}
         progress = Progress(sum(steps[task] for task in tasks.values()))
         for env, task in tasks.items():
             if task != "nothing":
-                install(env, task, base, progress)
-    if not mxnet_has_wheel():
-        print("MXNet has no build for this platform: the Gluon lectures can be read, not run.")
+                install(env, bases.get(env), progress)
 
 
 def main() -> int:

@@ -1,8 +1,7 @@
 """Write main.txt and gluon.txt anew from main.in and gluon.in (`make lock`).
 
-pip-compile locks what this machine would install. Three touches make the result fit every
-platform of the course: no build suffix (`+cpu`), no CUDA libraries (torch itself pins them where
-it needs them), and the lines of the .in file that are meant for other platforms.
+uv locks main.txt for every platform and every Python of the course at once: what only some need
+carries a marker. Versions that need not change are kept; `--upgrade` takes the newest.
 """
 
 import re
@@ -10,9 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from packaging.requirements import Requirement
+import install
 
 HERE = Path(__file__).resolve().parent
+FOR = {
+    "main": ["--universal", "--python-version", install.VERSIONS[0]],
+    "gluon": ["--python-version", install.GLUON_VERSION, "--python-platform", "linux"],
+}
 
 
 def wanted(source: Path) -> list[str]:
@@ -21,30 +24,25 @@ def wanted(source: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def portable(compiled: list[str], asked: list[str]) -> list[str]:
-    """The locked lines for every platform, in pip-compile's alphabetical order."""
-    kept = [re.sub(r"(==[^+ ;]+)\+\S+", r"\1", line) for line in compiled]
-    kept = [line for line in kept if not re.match(r"(nvidia|cuda|triton)\b", line)]
-    elsewhere = [
-        line for line in asked if (marker := Requirement(line).marker) and not marker.evaluate()
-    ]
-    return sorted(kept + elsewhere, key=lambda line: Requirement(line).name.lower())
+def portable(compiled: list[str]) -> list[str]:
+    """Without the CUDA libraries: torch itself pins them where it needs them."""
+    return [line for line in compiled if not re.match(r"(nvidia|cuda|triton)\b", line)]
 
 
 def lock(name: str) -> None:
     source, target = HERE / f"{name}.in", HERE / f"{name}.txt"
     draft = target.with_suffix(".new")
-    draft.write_text(target.read_text() if target.exists() else "")  # pip-compile keeps its pins
-    options = ["--strip-extras", "--no-header", "--no-annotate", "--no-emit-index-url"]
-    options += ["--no-emit-find-links", "--no-emit-trusted-host", "--quiet", *sys.argv[1:]]
-    command = [sys.executable, "-m", "piptools", "compile", *options, "-o", draft, source]
-    subprocess.run(command, check=True)
-    lines = [line for line in draft.read_text().splitlines() if re.match(r"[A-Za-z0-9]", line)]
-    draft.write_text("\n".join(portable(lines, wanted(source))) + "\n")
+    draft.write_text(target.read_text() if target.exists() else "")  # uv keeps its pins
+    options = ["--no-annotate", "--no-header", "--no-emit-package", "pip", "--quiet"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", *FOR[name], *options, *sys.argv[1:]]
+    subprocess.run([*command, "-o", draft, source], check=True)
+    lines = [line for line in draft.read_text().splitlines() if re.match(r"[a-z0-9]", line)]
+    lines = portable(lines)
+    draft.write_text("\n".join(lines) + "\n")
     draft.replace(target)
     print(f"{target.name}: {len(lines)} packages")
 
 
 if __name__ == "__main__":
-    for environment in ("main", "gluon"):
+    for environment in FOR:
         lock(environment)

@@ -4,8 +4,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from autograder import check, reference, student
 from autograder.api import agent, wire
@@ -14,30 +12,40 @@ from autograder.api.student import StudentError
 SIZES = dict(vocab_size=23, embedding_dim=7, num_filters=6, kernel_size=5, hidden_size=4)
 
 
-class CNNLSTM(nn.Module):
-    def __init__(self, vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
-        super().__init__()
-        self.embedding = nn.Embedding(vocab_size, embedding_dim)
-        self.convolution = nn.Conv1d(embedding_dim, num_filters, kernel_size, padding="same")
-        self.lstm = nn.LSTM(num_filters, hidden_size, batch_first=True)
-        self.classifier = nn.Linear(hidden_size, 1)
-        self.every_step = False
-        self.relu = True
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch")
 
-    def forward(self, tokens):
-        x = self.convolution(self.embedding(tokens).transpose(1, 2))
-        x = nn.functional.max_pool1d(torch.relu(x) if self.relu else x, 2).transpose(1, 2)
-        outputs, _ = self.lstm(x)
-        return self.classifier(outputs if self.every_step else outputs[:, -1])
+
+def network(torch):
+    class CNNLSTM(torch.nn.Module):
+        def __init__(self, vocab_size, embedding_dim, num_filters, kernel_size, hidden_size):
+            super().__init__()
+            self.embedding = torch.nn.Embedding(vocab_size, embedding_dim)
+            self.convolution = torch.nn.Conv1d(
+                embedding_dim, num_filters, kernel_size, padding="same"
+            )
+            self.lstm = torch.nn.LSTM(num_filters, hidden_size, batch_first=True)
+            self.classifier = torch.nn.Linear(hidden_size, 1)
+            self.every_step = False
+            self.relu = True
+
+        def forward(self, tokens):
+            x = self.convolution(self.embedding(tokens).transpose(1, 2))
+            x = torch.nn.functional.max_pool1d(torch.relu(x) if self.relu else x, 2).transpose(1, 2)
+            outputs, _ = self.lstm(x)
+            return self.classifier(outputs if self.every_step else outputs[:, -1])
+
+    return CNNLSTM
 
 
 @pytest.fixture
-def notebook(monkeypatch):
+def notebook(monkeypatch, torch):
     """The variables of an imaginary notebook; `student` looks them up there."""
     names = {}
     monkeypatch.setattr(agent, "_agent", agent.Agent(names))
     torch.manual_seed(0)
-    names["CNNLSTM"] = CNNLSTM
+    names["CNNLSTM"] = network(torch)
     names["sys"] = sys
     return names
 
@@ -93,7 +101,7 @@ def test_subclasses_of_numbers_do_not_cross():
         wire.encode(Always(1))
 
 
-def test_get_and_call(notebook):
+def test_get_and_call(notebook, torch):
     notebook["x"] = np.arange(3)
     notebook["double"] = lambda x, by=2: [by * x, {"shape": torch.ones(2, 2) * x}]
     assert student.get("x").tolist() == [0, 1, 2]
@@ -337,12 +345,12 @@ def test_same_function_is_not_fooled_by_zero_weights(notebook):
         check.same_function(model, reference="cnn_lstm", sizes=SIZES)
 
 
-def test_cross_entropy_and_accuracy_agree_with_torch(notebook):
+def test_cross_entropy_and_accuracy_agree_with_torch(notebook, torch):
     model = student.build("CNNLSTM", **SIZES)
     tokens = np.random.default_rng(0).integers(0, 23, size=(300, 11))
     labels = (np.arange(300) % 2).astype(np.float32)
     logits = torch.as_tensor(model.predict(tokens))[:, 0]
-    loss = nn.functional.binary_cross_entropy_with_logits(logits, torch.as_tensor(labels))
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.as_tensor(labels))
     assert check.cross_entropy(model, tokens, labels) == pytest.approx(loss.item(), abs=1e-6)
     share = float(((logits.numpy() > 0) == labels).mean())
     assert check.accuracy(model, tokens, labels, at_least=share) is None  # not partial credit

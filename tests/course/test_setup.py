@@ -1,4 +1,4 @@
-"""The set-up machinery; a shell script stands in for Python 3.11, so nothing is fetched."""
+"""The set-up machinery; a shell script stands in for each Python, so nothing is fetched."""
 
 import importlib.util
 import json
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,14 +18,15 @@ import pytest
 import yaml
 from helpers import REPOSITORY
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 COURSE = REPOSITORY
 REQUIREMENTS = COURSE / "requirements"
 FAKE_PYTHON = """#!/bin/sh
-if [ "$1" = -c ]; then echo "3.11 True $0"; exit 0; fi
+if [ "$1" = -c ]; then echo "VERSION True $0"; exit 0; fi
 echo "$*" >> "$CALLS"
 if [ "$2" = venv ]; then
-    mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "version = 3.11.7" > "$3/pyvenv.cfg"
+    mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && echo "version = VERSION.7" > "$3/pyvenv.cfg"
     exit 0
 fi
 sleep "${PIP_SECONDS:-0}"
@@ -44,7 +46,9 @@ pytestmark = pytest.mark.skipif(
 def load(name: str):
     spec = importlib.util.spec_from_file_location(f"setup_{name}", REQUIREMENTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(REQUIREMENTS)
+        spec.loader.exec_module(module)
     return module
 
 
@@ -56,7 +60,7 @@ def install():
 class Course:
     """A copy of the set-up's files in a folder of its own, beside the stand-in interpreter."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tools: Path) -> None:
         self.root, self.calls_file = folder / "course", folder / "calls.txt"
         self.root.mkdir()
         shutil.copytree(REQUIREMENTS, self.root / "requirements")
@@ -65,15 +69,34 @@ class Course:
             shutil.copy(COURSE / "autograder" / name, self.root / "autograder" / name)
         for name in ("pyproject.toml", "Makefile"):
             shutil.copy(COURSE / name, self.root)
-        programs = folder / "bin"
-        programs.mkdir()
-        (programs / "python3.11").write_text(FAKE_PYTHON)
-        (programs / "python3.11").chmod(0o755)
+        self.programs = folder / "bin"
+        self.programs.mkdir()
+        self.have("3.11")
+        self.hide_real_pythons()
         self.env = {
-            "PATH": f"{programs}:/usr/bin:/bin",
+            "PATH": f"{self.programs}:{tools}",
             "CALLS": str(self.calls_file),
             "HOME": str(folder),
         }
+
+    def hide_real_pythons(self) -> None:
+        """The set-up must not find what lies on this machine outside PATH."""
+        path = self.root / "requirements" / "install.py"
+        source = path.read_text()
+        for folder in ("/opt/homebrew/bin", "/usr/local/bin"):
+            source = source.replace(folder, "/nowhere")
+        last = 'candidates.append(getattr(sys, "_base_executable", sys.executable))'
+        assert last in source
+        path.write_text(source.replace(last, ""))
+
+    def have(self, *versions: str) -> None:
+        """These Pythons are on the machine, and no others."""
+        for path in self.programs.glob("python*"):
+            path.unlink()
+        for version in versions:
+            path = self.programs / f"python{version}"
+            path.write_text(FAKE_PYTHON.replace("VERSION", version))
+            path.chmod(0o755)
 
     def start(self, **env: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -103,9 +126,19 @@ class Course:
         return short
 
 
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory):
+    """The system's programs, without its Pythons."""
+    folder = tmp_path_factory.mktemp("tools")
+    for path in (*Path("/bin").iterdir(), *Path("/usr/bin").iterdir()):
+        if not path.name.startswith("python") and not (folder / path.name).is_symlink():
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
 @pytest.fixture
-def course(tmp_path):
-    return Course(tmp_path)
+def course(tmp_path, tools):
+    return Course(tmp_path, tools)
 
 
 MAIN_CALLS = ["venv .venv", "lock main.txt", "link"]
@@ -218,17 +251,91 @@ def test_two_at_once_install_once(course):
     assert sum("waiting for it" in text for text in out) == 1
 
 
-def fake_interpreter(folder: Path, answer: str) -> None:
-    (folder / "python3").write_text(f"#!/bin/sh\necho {answer}\n")
-    (folder / "python3").chmod(0o755)
+# --- which Python ----------------------------------------------------------------------------
+
+
+def made_with(course: Course) -> dict[str, str]:
+    """Environment -> version of its Python."""
+    found = {}
+    for file in course.root.glob(".venv*/pyvenv.cfg"):
+        found[file.parent.name] = re.search(r"= (\d\.\d+)", file.read_text()).group(1)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("here", "main"),
+    [
+        (["3.11", "3.12", "3.13"], "3.11"),
+        (["3.12", "3.13"], "3.12"),
+        (["3.10", "3.13"], "3.13"),
+    ],
+)
+def test_the_oldest_python_of_the_course_is_taken(course, here, main):
+    course.have(*here)
+    run = course.run()
+    assert (run.status, run.err) == (0, "")
+    gluon = {".venv-gluon": "3.11"} if "3.11" in here else {}
+    assert made_with(course) == {".venv": main, **gluon}
+    assert f"creating .venv with Python {main} … " in run.out
+
+
+def test_without_python_311_gluon_is_left_out_with_a_sentence(course):
+    course.have("3.12")
+    run = course.run()
+    sentence, *steps = run.out.splitlines()
+    assert sentence.startswith(
+        "set-up: The Gluon notebooks are left out, all else will work. "
+        "For MXNet, Python 3.11 is needed (found: "
+    )
+    assert "python3.11-venv" in sentence
+    assert [step[:5] for step in steps] == [f"[{n}/3]" for n in (1, 2, 3)]
+    assert (run.status, run.calls) == (0, MAIN_CALLS)
+    kernels = course.root / ".venv" / "share" / "jupyter" / "kernels"
+    assert [path.name for path in kernels.iterdir()] == ["python3"]
+    again = course.run()
+    assert (again.status, again.out, again.err, again.calls) == (0, "", "", [])
+
+    course.have("3.11", "3.12")  # installed later
+    assert course.run().calls == GLUON_CALLS
+    assert sorted(path.name for path in kernels.iterdir()) == ["gluon", "python3"]
+    assert made_with(course) == {".venv": "3.12", ".venv-gluon": "3.11"}
+
+
+def test_a_python_can_be_chosen(course):
+    course.have("3.11", "3.12", "3.13")
+    assert make(course, "setup", "COURSE_PYTHON=3.13", PYTHON).returncode == 0
+    assert made_with(course) == {".venv": "3.13", ".venv-gluon": "3.11"}
+    assert course.run().calls == []  # and stays chosen
+    assert course.run(COURSE_PYTHON="3.12").calls == MAIN_CALLS
+    assert made_with(course)[".venv"] == "3.12"
+    refused = course.run(COURSE_PYTHON="3.9")
+    assert (refused.status, refused.calls) == (1, [])
+    assert refused.err == "set-up: COURSE_PYTHON must be one of 3.11, 3.12, 3.13 and is 3.9.\n"
+
+
+def test_a_new_main_environment_knows_the_gluon_kernel_that_is_there(course):
+    course.run()
+    shutil.rmtree(course.root / ".venv")
+    assert course.run().calls == MAIN_CALLS
+    assert (course.root / ".venv/share/jupyter/kernels/gluon/kernel.json").exists()
+
+
+def fake_interpreter(folder: Path, answer: str, name: str = "python3") -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{answer}\n")
+    (folder / name).chmod(0o755)
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (None, r"needs Python 3\.11 \(found: none\): install it with .*python@3\.11"),
-        ("3.12 True /x", r"needs Python 3\.11 \(found: 3\.12\): install it with "),
-        ("3.11 False /x", r"cannot make virtual environments: .*apt-get install python3\.11-venv"),
+        (
+            None,
+            r"3\.11 or 3\.12 or 3\.13 is needed \(found: none\): install it with .*python@3\.11",
+        ),
+        ("echo 3.14 True /x", r"is needed \(found: 3\.14\): install it with "),
+        ("echo 3.13t True /x", r"is needed \(found: 3\.13t\): install it with "),
+        ("echo 3.12 False /x", r"cannot make virtual environments: .*install python3\.12-venv`"),
+        ("echo 'pyenv: python3: command not found' >&2; exit 127", r"needed \(found: none\)"),
     ],
 )
 def test_no_usable_python_is_one_sentence(install, monkeypatch, tmp_path, answer, sentence):
@@ -238,16 +345,33 @@ def test_no_usable_python_is_one_sentence(install, monkeypatch, tmp_path, answer
     monkeypatch.setattr(install, "PYTHON_ELSEWHERE", ())
     monkeypatch.setattr(sys, "_base_executable", "/nowhere/python")
     with pytest.raises(install.SetupError, match=sentence):
-        install.find_python()
+        install.find_python(install.VERSIONS)
 
 
 def test_the_first_python_that_works_is_taken(install, monkeypatch, tmp_path):
     for name, answer in (("broken", ""), ("old", "3.10 True /old"), ("good", "3.11 True /good")):
         (tmp_path / name).mkdir()
-        fake_interpreter(tmp_path / name, answer)
+        fake_interpreter(tmp_path / name, f"echo {answer}")
     path = [str(tmp_path / name) for name in ("broken", "missing", "old", "good")]
     monkeypatch.setenv("PATH", ":".join(path))
-    assert install.find_python() == "/good"
+    monkeypatch.setattr(install, "PYTHON_ELSEWHERE", ())
+    assert install.find_python(("3.11",)) == ("/good", "3.11")
+
+
+def test_a_python_behind_a_dead_shim_is_found_where_installers_put_it(
+    install, monkeypatch, tmp_path
+):
+    """What pyenv does with versions that are not its global one."""
+    shims, real = tmp_path / "shims", tmp_path / ".pyenv/versions/3.12.1/bin"
+    for folder in (shims, real):
+        folder.mkdir(parents=True)
+    fake_interpreter(
+        shims, "echo 'pyenv: python3.12: command not found' >&2; exit 127", "python3.12"
+    )
+    fake_interpreter(real, 'echo "3.12 True $0"', "python3.12")
+    monkeypatch.setenv("PATH", str(shims))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert install.find_python(("3.12",)) == (str(real / "python3.12"), "3.12")
 
 
 def test_a_full_disk_is_one_sentence(install, monkeypatch):
@@ -259,18 +383,19 @@ def test_a_full_disk_is_one_sentence(install, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("system", "machine", "names"),
+    ("system", "machine", "reason"),
     [
-        ("Linux", "x86_64", [".venv", ".venv-gluon"]),
-        ("Linux", "aarch64", [".venv", ".venv-gluon"]),
-        ("Darwin", "arm64", [".venv"]),
+        ("Linux", "x86_64", None),
+        ("Linux", "aarch64", None),
+        ("Darwin", "arm64", "MXNet has no build for this platform: they can be read, not run."),
     ],
 )
-def test_gluon_is_left_out_where_mxnet_has_no_build(install, monkeypatch, system, machine, names):
+def test_gluon_is_left_out_where_mxnet_has_no_build(install, monkeypatch, system, machine, reason):
     monkeypatch.setattr("platform.system", lambda: system)
     monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(install, "find_python", lambda wanted: ("/usr/bin/python3.11", *wanted))
     install.check_platform()
-    assert [env.folder.name for env in install.environments()] == names
+    assert install.why_no_gluon() == reason
 
 
 @pytest.mark.parametrize(
@@ -286,6 +411,25 @@ def test_platforms_without_a_set_up_are_told_the_way(
         install.check_platform()
 
 
+MACHINES = [
+    {
+        "python_version": version,
+        "python_full_version": f"{version}.1",
+        "sys_platform": system,
+        "platform_machine": machine,
+        "os_name": "nt" if system == "win32" else "posix",
+    }
+    for version in load("install").VERSIONS
+    for system, machine in (
+        *(("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")),
+    )
+]
+
+
+def applies(requirement: Requirement, machine: dict[str, str]) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(machine)
+
+
 @pytest.mark.parametrize("name", ["main", "gluon"])
 def test_the_lock_pins_everything_asked_for(name):
     lines = (REQUIREMENTS / f"{name}.txt").read_text().splitlines()
@@ -298,7 +442,8 @@ def test_the_lock_pins_everything_asked_for(name):
         pin = pins[asked.name]
         version = next(iter(pin.specifier)).version
         assert asked.specifier.contains(version)
-        assert str(asked.marker) == str(pin.marker)
+        for machine in MACHINES:
+            assert applies(asked, machine) <= applies(pin, machine), line
 
 
 def test_the_versions_the_course_promises():
@@ -307,10 +452,9 @@ def test_the_versions_the_course_promises():
     assert "torch==2.13.0" in main
     assert {"mxnet==1.9.1", "numpy==1.23.5"} <= set(gluon)
     tensorflow = [Requirement(line) for line in main if line.startswith("tensorflow")]
-    for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")):
-        here = {"sys_platform": system, "platform_machine": machine}
-        chosen = [r.name for r in tensorflow if r.marker.evaluate(here)]
-        cpu_build = (system, machine) == ("linux", "x86_64")
+    for machine in MACHINES:
+        chosen = [r.name for r in tensorflow if applies(r, machine)]
+        cpu_build = machine["platform_machine"] in ("x86_64", "AMD64")
         assert chosen == ["tensorflow-cpu" if cpu_build else "tensorflow"]
 
 
@@ -331,9 +475,9 @@ def test_every_linux_gets_a_bubblewrap_of_its_own():
 @pytest.fixture
 def no_namespaces(course):
     """A machine that forbids what the sandbox needs, and has a bwrap that fails accordingly."""
-    programs = Path(course.env["PATH"].split(":")[0])
-    (programs / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2; exit 1\n")
-    (programs / "bwrap").chmod(0o755)
+    bwrap = course.programs / "bwrap"
+    bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2; exit 1\n")
+    bwrap.chmod(0o755)
     host = course.root / "autograder" / "kernels" / "host.py"
     host.write_text(host.read_text().replace("libc.unshare(", "libc.unshare(1 | "))
     return course
@@ -381,9 +525,9 @@ def test_a_missing_openmp_is_said_first(install, monkeypatch):
         raise OSError(f"{name}: cannot open shared object file")
 
     monkeypatch.setattr(install.host, "refusal", lambda: None)
-    assert [s for s in install.shortcomings() if "libgomp" not in s] == []
+    assert [s for s in install.shortcomings(None) if "libgomp" not in s] == []
     monkeypatch.setattr(install.ctypes, "CDLL", absent)
-    (sentence,) = install.shortcomings()
+    (sentence,) = install.shortcomings(None)
     assert "`apt-get install libgomp1`" in sentence
 
 
@@ -394,20 +538,38 @@ def test_machines_without_frameworks_are_named(install, monkeypatch, machine):
         install.check_platform()
 
 
-def test_a_lock_made_on_any_machine_fits_all():
-    compiled = ["nvidia-cublas==13.1", "torch==2.13.0+cpu", "triton==3.5.0", "zipp==3.0"]
-    asked = ["torch==2.13.0", 'appnope==0.1 ; sys_platform == "nowhere"']
-    assert load("lock").portable(compiled, asked) == [
-        'appnope==0.1 ; sys_platform == "nowhere"',
-        "torch==2.13.0",
-        "zipp==3.0",
-    ]
+def test_the_lock_asks_for_no_cuda():
+    compiled = ["nvidia-cublas==13.1", "torch==2.13.0", "triton==3.5.0", "zipp==3.0"]
+    assert load("lock").portable(compiled) == ["torch==2.13.0", "zipp==3.0"]
+
+
+def test_every_python_of_the_course_gets_all_that_its_packages_need():
+    """What is installed here says what it needs in other Pythons: all of it is locked."""
+    lines = (REQUIREMENTS / "main.txt").read_text().splitlines()
+    pins = {canonicalize_name(pin.name): pin for pin in map(Requirement, lines)}
+    installed = {
+        canonicalize_name(d.metadata["Name"]): d.requires or [] for d in metadata.distributions()
+    }
+    locked = {name: map(Requirement, needs) for name, needs in installed.items() if name in pins}
+    machines = [{**m, "extra": ""} for m in MACHINES if m["sys_platform"] == "linux"]
+    checked = 0
+    for name, need in [(name, need) for name, needs in locked.items() for need in needs]:
+        for machine in machines:
+            if need.name == "pip" or not (applies(need, machine) and applies(pins[name], machine)):
+                continue
+            sentence = f"{name} needs {need} in Python {machine['python_version']}"
+            pin = pins.get(canonicalize_name(need.name))
+            assert pin is not None, sentence
+            assert applies(pin, machine), sentence
+            assert need.specifier.contains(next(iter(pin.specifier)).version), sentence
+            checked += 1
+    assert checked > 500
 
 
 def test_conda_users_get_the_same_packages():
     environment = yaml.safe_load((COURSE / "environment.yml").read_text())
     assert environment["dependencies"] == [
-        "python=3.11",
+        "python>=3.11,<3.14",
         "pip",
         "make",
         {"pip": ["-r requirements/main.txt"]},
@@ -437,7 +599,7 @@ def test_make_without_any_python_says_what_to_get(course, tmp_path):
         text=True,
     )
     assert run.returncode != 0
-    assert "The course needs Python 3.11 and found none: install it with" in run.stderr
+    assert "needs Python 3.11, 3.12 or 3.13 and found none: install one with" in run.stderr
 
 
 def test_check_works_before_anything_is_installed(course):

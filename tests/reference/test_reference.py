@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,6 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from autograder import reference as ref
 from autograder.api import frameworks
 from rnn_course import networks
+
+torch = pytest.importorskip("torch")
 
 N, T, D, H = 3, 7, 10, 4  # odd sizes expose a transposed or swapped axis
 LENGTHS = np.array([4, 7, 1])  # unsorted on purpose
