@@ -5,6 +5,7 @@ The course has one assignment, two notebooks and no deep-learning framework.
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import os
 import shutil
@@ -14,6 +15,8 @@ from contextlib import closing
 from pathlib import Path
 
 import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.apps import NbGraderApp
@@ -77,6 +80,26 @@ def tiny_notebook() -> NotebookNode:
     ]
     kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernelspec})
+
+
+def skip_without_kernel(*paths: Path) -> None:
+    """Skip a test where a notebook's kernel is not on this machine (Gluon needs Python 3.11)."""
+    here = KernelSpecManager().find_kernel_specs()
+    for path in paths:
+        name = nbformat.read(path, as_version=4).metadata.kernelspec.name
+        if name not in here:
+            pytest.skip(f"{path.name}: the kernel {name} is not on this machine")
+
+
+def load_setup(name: str):
+    """A module of requirements/, which is no package."""
+    folder = REPOSITORY / "requirements"
+    spec = importlib.util.spec_from_file_location(f"setup_{name}", folder / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        spec.loader.exec_module(module)
+    return module
 
 
 class Course(course.Course):

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from helpers import REPOSITORY
-from jupyter_client.kernelspec import KernelSpecManager
+from helpers import REPOSITORY, skip_without_kernel
 
 from autograder.quality import members
 
@@ -87,8 +86,7 @@ def inside(source):
 def test_visible_checks_pass_under_stock_nbgrader_validate(path, tmp_path):
     """What a student does on a laptop: no configuration of ours, no judge, no sandbox."""
     source = nbformat.read(path, as_version=4)
-    if source.metadata.kernelspec.name not in KernelSpecManager().find_kernel_specs():
-        pytest.skip(f"the kernel {source.metadata.kernelspec.name} is not on this machine")
+    skip_without_kernel(path)
     release = nbformat.read(REPOSITORY / "exercises" / path.parent.name / path.name, as_version=4)
     answered = members.Member("student", "").submission(path.stem, source, release)
     nbformat.write(answered, tmp_path / path.name)

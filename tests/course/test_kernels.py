@@ -1,9 +1,9 @@
 """Each kernel starts, and its framework trains Embedding → LSTM → Dense for three steps."""
 
 import ast
-import platform
 
 import pytest
+from helpers import load_setup
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import start_new_kernel
 
@@ -87,9 +87,8 @@ def run(kernel: str, program: str, result: str) -> tuple[object, str]:
     return ast.literal_eval(answer["data"]["text/plain"]), "".join(stderr)
 
 
-needs_mxnet = pytest.mark.skipif(
-    platform.system() != "Linux", reason="MXNet 1.9.1 has no build for this platform"
-)
+NO_GLUON = load_setup("install").why_no_gluon()
+needs_mxnet = pytest.mark.skipif(NO_GLUON is not None, reason=str(NO_GLUON))
 
 
 @pytest.mark.parametrize(

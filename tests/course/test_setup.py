@@ -1,6 +1,5 @@
 """The set-up machinery; a shell script stands in for each Python, so nothing is fetched."""
 
-import importlib.util
 import json
 import os
 import platform
@@ -16,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from helpers import REPOSITORY
+from helpers import REPOSITORY, load_setup
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -43,18 +42,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(f"setup_{name}", REQUIREMENTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(REQUIREMENTS)
-        spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def install():
-    return load("install")
+    return load_setup("install")
 
 
 class Course:
@@ -419,7 +409,7 @@ MACHINES = [
         "platform_machine": machine,
         "os_name": "nt" if system == "win32" else "posix",
     }
-    for version in load("install").VERSIONS
+    for version in load_setup("install").VERSIONS
     for system, machine in (
         *(("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")),
     )
@@ -437,7 +427,7 @@ def test_the_lock_pins_everything_asked_for(name):
     assert len(pins) == len(lines), "a package is locked twice"
     for line in lines:
         assert re.fullmatch(r"[a-z0-9.-]+==[^+ ;]+( ; .+)?", line), line
-    for asked in load("lock").wanted(REQUIREMENTS / f"{name}.in"):
+    for asked in load_setup("lock").wanted(REQUIREMENTS / f"{name}.in"):
         asked = Requirement(asked)
         pin = pins[asked.name]
         version = next(iter(pin.specifier)).version
@@ -540,7 +530,7 @@ def test_machines_without_frameworks_are_named(install, monkeypatch, machine):
 
 def test_the_lock_asks_for_no_cuda():
     compiled = ["nvidia-cublas==13.1", "torch==2.13.0", "triton==3.5.0", "zipp==3.0"]
-    assert load("lock").portable(compiled) == ["torch==2.13.0", "zipp==3.0"]
+    assert load_setup("lock").portable(compiled) == ["torch==2.13.0", "zipp==3.0"]
 
 
 def test_every_python_of_the_course_gets_all_that_its_packages_need():

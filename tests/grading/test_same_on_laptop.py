@@ -8,7 +8,7 @@ from unittest import mock
 
 import nbformat
 import pytest
-from helpers import REPOSITORY
+from helpers import REPOSITORY, skip_without_kernel
 from nbformat import NotebookNode
 
 from autograder import syntax
@@ -71,6 +71,7 @@ def said(cell, varies):
 @pytest.fixture(scope="module")
 def run(request, tmp_path_factory):
     """A student's kernel and the judge, for one notebook."""
+    skip_without_kernel(request.param)
     notebook = nbformat.read(request.param, 4)
     names = {"assignment": request.param.parent.name, "notebook": request.param.stem}
     resources = {"metadata": {"path": str(tmp_path_factory.mktemp("work"))}, "nbgrader": names}

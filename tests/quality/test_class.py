@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers import skip_without_kernel
 
 from autograder import syntax
 from autograder.quality import members, sample_class
@@ -31,6 +32,7 @@ def points_of_tests(assignment: str) -> float:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_class_gets_its_expected_scores(assignment, tmp_path, capsys):
+    skip_without_kernel(*Path("solutions", assignment).glob("*.ipynb"))
     assert sample_class.grade(assignment, tmp_path) == 0, capsys.readouterr().out
     grades = (tmp_path / "grades.csv").read_text().splitlines()
     assert len(grades) == 1 + len(members.members(assignment))
@@ -88,6 +90,7 @@ def test_class_has_what_it_must_have(assignment):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_generic_attackers_get_nothing(assignment, tmp_path):
+    skip_without_kernel(*Path("solutions", assignment).glob("*.ipynb"))
     rows = sample_class.attack(assignment, tmp_path)
     assert len(rows) == len(members.attackers("generic"))
     for row in rows.values():
