@@ -150,7 +150,7 @@ class Autograde(nbgrader.converters.Autograde):
                 "There is no nbgrader_config.py with this course's settings here: run the command "
                 "in the course's folder."
             )
-        problem = scores.gradebook_problem(self.coursedir.db_url)
+        problem: str | None = scores.gradebook_problem(self.coursedir.db_url)
         if execute.enabled and execute.sandbox:
             problem = problem or sandbox.unavailable_reason()
         if problem:
@@ -164,7 +164,9 @@ class Autograde(nbgrader.converters.Autograde):
         pattern = self._format_source(glob.escape(name), self.coursedir.student_id)
         exactly = self._format_source(name, self.coursedir.student_id)
         found = sorted({*glob.glob(pattern), *filter(os.path.lexists, [exactly])})
-        self.assignments = {folder: [] for folder in found if self._holds_something(folder)}
+        self.assignments: dict[str, list[str]] = {
+            folder: [] for folder in found if self._holds_something(folder)
+        }
         if not self.assignments:
             super().init_notebooks()  # says so, and what else might have been meant
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:

@@ -1,4 +1,4 @@
-"""Where submissions are graded: a back end gets what is to be graded, and yields what came of it."""
+"""Where submissions are graded: a back end gets what is to be graded, yields what came of it."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, metadata, requires
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any, cast
 
 import dask
 from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
@@ -62,7 +63,7 @@ def local(jobs: int, gpus: int = 0) -> Iterator[str]:
 
     With GPUs it is one worker with many threads, so that they are lent out by one hand.
     """
-    layout = {"n_workers": jobs, "threads_per_worker": 1}
+    layout: dict[str, Any] = {"n_workers": jobs, "threads_per_worker": 1}
     if gpus:
         layout = {"n_workers": 1, "threads_per_worker": jobs, "resources": {"GPU": gpus}}
     with (
@@ -239,7 +240,9 @@ class GradingPlugin(WorkerPlugin):
 
     def setup(self, worker: DaskWorker) -> None:
         """Start the processes."""
-        self.workers, self.leases, self.problem = None, [], ""
+        self.workers: supervise.Workers | None = None
+        self.leases: list[cores.Lease] = []
+        self.problem = ""
         if self.digest != code_digest(self.packages):
             self.problem = (
                 "it has another version of the course's code than this machine; bring both to the "
@@ -265,7 +268,7 @@ class GradingPlugin(WorkerPlugin):
 
     def grade(self, submission: Submission) -> Graded:
         """Grade in the next free process. Raises NotGradedError."""
-        if self.problem:
+        if self.problem or self.workers is None:
             raise NotGradedError(f"the worker was refused: {self.problem}")
         try:
             return self.workers.grade(submission)
@@ -275,14 +278,15 @@ class GradingPlugin(WorkerPlugin):
 
 def problem_of(run: str, dask_worker: DaskWorker) -> str:
     """Why a worker cannot take part in a run; empty if it can."""
-    return dask_worker.plugins[run].problem
+    return cast(GradingPlugin, dask_worker.plugins[run]).problem
 
 
 def grade(run: str, submission: Submission) -> bytes:
     """The Dask task: grade one submission in one of this worker's processes; see `messages`."""
     worker = get_worker()
+    answer: Graded | NotGradedError
     try:
-        answer = worker.plugins[run].grade(submission)
+        answer = cast(GradingPlugin, worker.plugins[run]).grade(submission)
     except NotGradedError as error:
         answer = error
     answer.where = worker.address

@@ -17,6 +17,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from distributed import Future
 from distributed.scheduler import KilledWorker
@@ -90,8 +91,8 @@ def run(options: argparse.Namespace, further: list[str]) -> int:
         return 130
     if converter.ledger and options.dry_run:
         _print_plan(converter.ledger, len(converter.assignments), backend)
-    elif converter.summary:
-        _print_report(converter, backend)
+    elif converter.ledger and converter.summary:
+        _print_report(converter, converter.ledger, backend)
     return code
 
 
@@ -104,8 +105,8 @@ def _print_plan(ledger: Ledger, submissions: int, backend: Cluster) -> None:
     print(f"{len(ledger.chosen)} of {submissions} submissions would be graded by {where}.")
 
 
-def _print_report(converter: Autograde, backend: Cluster) -> None:
-    ledger, records = converter.ledger, backend.records
+def _print_report(converter: Autograde, ledger: Ledger, backend: Cluster) -> None:
+    records = backend.records
     if records or ledger.failures:
         run = {
             "ended": report.now(),
@@ -151,7 +152,8 @@ class Cluster:
 
     def __init__(self, scheduler: str | None, jobs: int) -> None:
         self.scheduler, self.jobs = scheduler, jobs
-        self.began, self.records = time.monotonic(), []
+        self.began = time.monotonic()
+        self.records: list[dict[str, Any]] = []
 
     def outcomes(
         self, assignment: Assignment, chosen: dict[str, str], ledger: Ledger

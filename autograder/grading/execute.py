@@ -30,6 +30,7 @@ from autograder.gradebook import scores
 from autograder.kernels import sandbox, visible
 from autograder.kernels.client import JudgeKernel, KernelLostError, StudentKernel, error_output
 from autograder.kernels.judge import ENDED_PYTHON
+from autograder.kernels.sandbox import Limits
 
 MAX_KERNELS = 3
 PAUSE_SECONDS = 0.3  # after each cell that is run again: what ends the kernel late shows here
@@ -67,8 +68,8 @@ class Execute(NbGraderPreprocessor):
     course_packages = List(
         Unicode(),
         help="Packages of the course that locked cells import, e.g. ['my_course']. The judge "
-        "imports them, too; a student's kernel sees of them what its own locked cells import. Default: "
-        "what installed courses name (see autograder.courses).",
+        "imports them, too; a student's kernel sees of them what its own locked cells import. "
+        "Default: what installed courses name (see autograder.courses).",
     ).tag(config=True)
 
     @default("course_packages")
@@ -80,6 +81,7 @@ class Execute(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
+        """The notebook with its outputs, and a record of every test in its cell's metadata."""
         if self._unreadable(nb):
             return nb, resources
         assignment = resources["nbgrader"]["assignment"]
@@ -92,10 +94,10 @@ class Execute(NbGraderPreprocessor):
         resources.setdefault("autograder", {})["seconds"] = run.seconds
         return nb, resources
 
-    def limits_of(self, assignment: str) -> sandbox.Limits:
+    def limits_of(self, assignment: str) -> Limits:
         """The limits of an assignment's kernels."""
         usual = {"cell_seconds": self.timeout} if (self.timeout or 0) > 0 else {}
-        return sandbox.Limits(**usual | self.limits.get("*", {}) | self.limits.get(assignment, {}))
+        return Limits(**usual | self.limits.get("*", {}) | self.limits.get(assignment, {}))
 
     def _unreadable(self, nb: NotebookNode) -> bool:
         note = nb.metadata.get("autograder", {}).get("not_graded")
@@ -113,7 +115,7 @@ class NotebookRun:
         settings: Execute,
         nb: NotebookNode,
         resources: ResourcesDict,
-        limits: sandbox.Limits,
+        limits: Limits,
         plain_tests: str,
     ) -> None:
         self.settings, self.nb, self.limits, self.log = settings, nb, limits, settings.log
@@ -130,10 +132,24 @@ class NotebookRun:
         self.hidden: dict[int, dict] = {}  # test cells whose hidden part ran: see `_run_hidden`
         self.given_up = ""  # why no further cell is run
         self.replaying = 0
-        self.student: StudentKernel | None = None
-        self.judge: JudgeKernel | None = None
+        self._student: StudentKernel | None = None
+        self._judge: JudgeKernel | None = None
         self.seconds = dict.fromkeys(STAGES, 0.0)
         nb.metadata.pop("widgets", None)
+
+    @property
+    def student(self) -> StudentKernel:
+        """The student's kernel, the last one that was started."""
+        if self._student is None:
+            raise RuntimeError("no kernel has been started for the student's code")
+        return self._student
+
+    @property
+    def judge(self) -> JudgeKernel:
+        """The judge's kernel, while it has not been lost."""
+        if self._judge is None:
+            raise RuntimeError("no kernel has been started for the judge")
+        return self._judge
 
     def execute(self) -> None:
         """Run every code cell in order, then the hidden parts; record every test cell's score."""
@@ -161,8 +177,9 @@ class NotebookRun:
                 self._score(index, cell)
 
     def close(self) -> None:
+        """End the kernels, and log how long each stage took."""
         with self._clock("shutdown"):
-            for client in (self.student, self.judge):
+            for client in (self._student, self._judge):
                 if client is not None:
                     client.close()
         stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.seconds.items())
@@ -259,12 +276,13 @@ class NotebookRun:
     @contextmanager
     def _judge_at_work(self) -> Iterator[JudgeKernel]:
         """Where the judge itself is lost, a new one takes its place, as for a student's kernel."""
+        judge = self.judge
         try:
-            self.judge.connect(self.student)
-            yield self.judge
+            judge.connect(self.student)
+            yield judge
         except KernelLostError as error:
-            self.judge.close()
-            self.judge = None
+            judge.close()
+            self._judge = None
             raise KernelLostError(f"the test could not be ended: {error}") from None
 
     def _run_all_hidden(self, end: int) -> None:
@@ -347,7 +365,7 @@ class NotebookRun:
             cores=self.cores,
             sandbox=self.settings.sandbox,
         )
-        self.student = StudentKernel(manager, self.limits.output_bytes)
+        self._student = StudentKernel(manager, self.limits.output_bytes)
 
     def _files(self) -> list[str]:
         """The student's and the release's data files; nothing else that lies beside them."""
@@ -357,7 +375,7 @@ class NotebookRun:
     def _start_judge(self) -> None:
         prelude = self.trial.get("prelude", "") if self.plain else ""
         size, environment = self.limits.output_bytes, self._judge_environment()
-        self.judge = JudgeKernel(size, environment, self.imports, prelude)
+        self._judge = JudgeKernel(size, environment, self.imports, prelude)
 
     def _judge_environment(self) -> dict[str, str]:
         secret = self.settings.secret_file
@@ -409,7 +427,7 @@ class NotebookRun:
         Of the tests, what a hidden part that is still to run builds upon; all, if the judge is new.
         """
         self._start_student()
-        all_tests = self.in_judge and self.judge is None
+        all_tests = self.in_judge and self._judge is None
         if all_tests:
             self._start_judge()
         self.replaying = end

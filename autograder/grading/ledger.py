@@ -183,7 +183,8 @@ class Ledger:
         self, chosen: Iterable[tuple[str, str]], assignment: Assignment
     ) -> tuple[list[tuple[Submission, str]], list[Outcome]]:
         """Read submissions (student, digest) that are now to be graded; and what cannot be read."""
-        read, failures = [], []
+        read: list[tuple[Submission, str]] = []
+        failures: list[Outcome] = []
         for student, digest in chosen:
             try:
                 read.append((self._read(student, assignment), digest))

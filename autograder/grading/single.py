@@ -100,13 +100,13 @@ def grade(
     """
     given = [os.fspath(path) for path in submitted]
     students = {f"{i}-{_slug(path)}": Path(path).absolute() for i, path in enumerate(given, 1)}
-    source, files = Path(source).absolute(), [Path(path).absolute() for path in files]
+    source, data = Path(source).absolute(), [Path(path).absolute() for path in files]
     pages = _page_folder(feedback)
     notebook, name = _read_source(source), _slug(source)
     with _workshop() as folder:
         config = _configuration(folder, plain_tests, jobs, timeout)
         course = CourseDirectory(config=config, log=log)
-        _release(course, notebook, name, files)
+        _release(course, notebook, name, data)
         refused = _hand_in_all(students, folder / "submitted", name)
         if len(refused) < len(students):
             _autograde(course)
@@ -114,7 +114,8 @@ def grade(
         results = _results(course, name, refused)
     for result, file, student in zip(results, given, students, strict=True):
         result.file = file
-        result.feedback = os.path.join(feedback, f"{student}.html") if student in made else None
+        if feedback is not None and student in made:
+            result.feedback = os.path.join(feedback, f"{student}.html")
     return results
 
 

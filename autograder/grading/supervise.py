@@ -166,8 +166,14 @@ class Worker:
                     looked, peak = now, max(peak, self._look())
         return bytes(answer), peak
 
+    @property
+    def _running(self) -> subprocess.Popen:
+        if self.process is None:
+            raise RuntimeError("the process that grades has not been started")
+        return self.process
+
     def _look(self) -> int:
-        self.family = family_of(self.process.pid)
+        self.family = family_of(self._running.pid)
         used = memory_of(self.family)
         if used > self.memory and memory_of(self.family, exactly=True) > self.memory:
             raise self._lost(
@@ -180,7 +186,7 @@ class Worker:
         """End the process and say what happened to it."""
         if not reason:
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(2)
+                self._running.wait(2)
             reason = self._how_it_ended()
         with self.changes:
             log = self._last_words()
@@ -195,7 +201,7 @@ class Worker:
         return os.pread(self.log.fileno(), messages.LONGEST_TRACE, begin).decode(errors="replace")
 
     def _how_it_ended(self) -> str:
-        status = self.process.poll() or 0
+        status = self._running.poll() or 0
         if status == OUT_OF_MEMORY:
             return (
                 f"the process that graded it needed more than {self.process_bytes / GiB:.1f} GiB "
@@ -232,7 +238,8 @@ class Worker:
             return
         self._kill()
         self.process.wait()
-        self.process.stdin.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         self.line.close()
         self.log.close()
         remove_scratch(Path(self.folder))

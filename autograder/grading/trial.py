@@ -131,8 +131,8 @@ def _told(assignment: Assignment, place: str, notebooks: dict[str, dict]) -> Ass
 def record_path(converter: Autograde, assignment: str) -> Path:
     """Where a trial's outcome is kept: beside the gradebook."""
     url = make_url(converter.coursedir.db_url)
-    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
-    folder = Path(url.database).parent if is_file else Path(converter.coursedir.root)
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    folder = Path(file).parent if file and file != ":memory:" else Path(converter.coursedir.root)
     return folder / "trial" / f"{assignment}.json"
 
 
@@ -341,7 +341,7 @@ def prelude(notebook: NotebookNode) -> str:
             read |= _names_in(ast.unparse(functions[name]))
     answers = "\n".join(cell.source for cell in filter(is_solution, notebook.cells))
     touched = set(re.findall(r"\w+", answers))
-    found = [
+    found: list[ast.stmt] = [
         ast.Try([node], [_ignored()], [], [])
         for node, locked in own
         if node in functions.values()

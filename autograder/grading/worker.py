@@ -1,7 +1,8 @@
 """One submission graded, from bytes to bytes: no gradebook is opened and no course folder seen.
 
 It is done in a process of its own, `python -m autograder.grading.worker`, which `supervise` starts,
-looks after and replaces: one submission at a time, in its main thread. The process ends with its parent.
+looks after and replaces: one submission at a time, in its main thread. The process ends with its
+parent.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,7 @@ def merge(cpu: Graded, gpu: Graded, gpu_cells: dict[str, list[str]]) -> Graded:
     return merged
 
 
-def write_files(folder: Path, files: dict[str, bytes | int]) -> None:
+def write_files(folder: Path, files: Mapping[str, bytes | int]) -> None:
     """Write `files` (relative name -> content) into `folder`; a number: so many zeros."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -201,7 +202,10 @@ def cells_of(db_url: str, course_id: str, assignment: str) -> bytes:
                 if rows:
                     ours.execute(table.insert(), rows)
             ours.commit()
-            return ours.connection.driver_connection.serialize()
+            database = ours.connection.driver_connection
+            if database is None:
+                raise RuntimeError("the database in memory is closed")
+            return database.serialize()
     finally:
         source.dispose()
         target.dispose()
@@ -273,6 +277,7 @@ def serve(line: socket.socket) -> None:
                 submission, cores = pickle.load(requests)
             except EOFError:
                 return
+            answer: Graded | NotGradedError
             try:
                 answer = grader.grade(submission, cores)
                 answer.log = warned.take()

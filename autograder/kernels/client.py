@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import json
 import os
 import secrets
@@ -14,12 +13,15 @@ from typing import Any
 import nbformat
 import zmq
 import zmq.asyncio
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_output, output_from_msg
+from traitlets import default
 
 from autograder.api import wire
 from autograder.kernels.judge import ENDED_PYTHON, ends_python
@@ -42,10 +44,8 @@ class Client:
     def __init__(self, km: AsyncKernelManager, output_bytes: int) -> None:
         self.km = km
         self.closed = False
-        context = zmq.asyncio.Context()
-        context.setsockopt(zmq.MAXMSGSIZE, max(MAX_MESSAGE_BYTES, 2 * output_bytes))
-        context.setsockopt(zmq.RCVHWM, MAX_QUEUE)
-        km.client = functools.partial(km.client, context=context)
+        self.reply: dict = {}  # to the last cell
+        km.client_factory = _bounded_connection(output_bytes)
         # nbclient writes every executed cell into its notebook; ours is not its to change.
         scratch = NotebookNode(cells={}, metadata={})
         self.client = BoundedClient(
@@ -84,7 +84,7 @@ class Client:
             return ""
         self.client.timeout = seconds
         self.client.begin()
-        self.reply: dict = {}
+        self.reply = {}
         # Nothing but its source: nbclient listens to tags, for one.
         bare = NotebookNode(cell_type="code", source=cell.source, metadata={}, outputs=[])
         self.client.nb.cells[index] = bare  # where a display that is updated looks for it
@@ -137,7 +137,13 @@ class Client:
         return reply["content"]
 
     async def _execute(self, code: str, **options: Any) -> dict:
-        return await self.client.kc.execute(code, reply=True, timeout=ANSWER_SECONDS, **options)
+        return await self._connection.execute(code, reply=True, timeout=ANSWER_SECONDS, **options)
+
+    @property
+    def _connection(self) -> AsyncKernelClient:
+        if not isinstance(self.client.kc, AsyncKernelClient):
+            raise RuntimeError("the kernel is not ready yet, or has been ended")
+        return self.client.kc
 
     def settle(self) -> None:
         """Raises KernelLostError unless the kernel is there after its cell, ready for the next."""
@@ -152,14 +158,13 @@ class Client:
         raise KernelLostError("the kernel did not answer after this cell")
 
     async def _kernel_info(self, seconds: float) -> None:
-        await self.client.kc.kernel_info(reply=True, timeout=seconds)
+        await self._connection.kernel_info(reply=True, timeout=seconds)
 
     def expect_answer(self) -> None:
         """Interrupt; raises KernelLostError if the kernel is not ready again soon after."""
-        kc = self.client.kc
         try:
             run_sync(self.km.interrupt_kernel)()
-            run_sync(kc.wait_for_ready)(timeout=GRACE_SECONDS)
+            run_sync(self._connection.wait_for_ready)(timeout=GRACE_SECONDS)
         except Exception:  # no answer, or what is no message
             alive = run_sync(self.km.is_alive)()
             raise KernelLostError(
@@ -167,6 +172,7 @@ class Client:
             ) from None
 
     def close(self) -> None:
+        """End the kernel and remove its folder; a second time does nothing."""
         if self.closed:
             return
         self.closed = True
@@ -185,7 +191,10 @@ class StudentKernel(Client):
     @property
     def process(self) -> int:
         """The id of its process, or of the sandbox that ends with it."""
-        return self.km.provisioner.pid
+        provisioner = self.km.provisioner
+        if not isinstance(provisioner, LocalProvisioner) or provisioner.pid is None:
+            raise KernelLostError("the kernel has no process on this machine")
+        return provisioner.pid
 
     def restore_ipython(self) -> None:
         """Undo what the student's code has changed about how cells run, before a test in here."""
@@ -250,6 +259,21 @@ class JudgeKernel(Client):
             return ast.literal_eval(content["user_expressions"]["answer"]["data"]["text/plain"])
         except (KeyError, TypeError, ValueError, SyntaxError):
             raise KernelLostError("the judge gave no record") from None
+
+
+def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
+    """A class of connections that take no large messages and let few of them wait."""
+
+    class Connection(AsyncKernelClient):
+        @default("context")
+        def _bounded_context(self) -> zmq.asyncio.Context:
+            self._created_context = True  # so that it ends with the connection
+            context = zmq.asyncio.Context()
+            context.setsockopt(zmq.MAXMSGSIZE, max(MAX_MESSAGE_BYTES, 2 * output_bytes))
+            context.setsockopt(zmq.RCVHWM, MAX_QUEUE)
+            return context
+
+    return Connection
 
 
 OUTPUTS = ("stream", "display_data", "execute_result", "update_display_data", "error")
@@ -327,4 +351,5 @@ class BoundedClient(NotebookClient):
 
 
 def error_output(reason: str, name: str) -> NotebookNode:
+    """What a cell shows where it was ended: an error called `name`, and the reason."""
     return new_output("error", ename=name, evalue=reason, traceback=[reason])

@@ -193,7 +193,9 @@ def _fill(
     expected = sorted(notebooks, key=lambda notebook: notebook.name)
     for notebook in expected:
         name, scores = f"{notebook.name}.ipynb", list(_scores(notebook, grades))
-        reason, notes, found = "", [], []
+        reason = ""
+        notes: list[str] = []
+        found: list[str] = []
         if not os.path.isfile(handed_in / name):
             reason = f"was not handed in{_look_alike(handed_in, expected)}"
         elif os.path.isfile(autograded / name):
@@ -255,12 +257,14 @@ def _tidy(texts: list[str]) -> list[str]:
 
 # ------------------------------------------------------------------ tables
 
+Line = list[str | float | None]  # of a CSV file; None: an empty cell
+
 
 def to_csv(assignment: str, table: list[Row]) -> str:
     """The table as CSV: one line per student, a column per question, then notes and alerts."""
     questions = [f"{s.notebook}.{s.question}" for s in table[0].scores] if table else []
     header = ["assignment", "student_id", "raw_score", "late_submission_penalty", "score"]
-    lines = [[*header, "max_score", "status", *questions, "note", "alerts"]]
+    lines: list[Line] = [[*header, "max_score", "status", *questions, "note", "alerts"]]
     for row in table:
         totals = [row.raw_score, row.late_submission_penalty, row.score, row.max_score]
         points = [score.points for score in row.scores]
@@ -316,7 +320,7 @@ class CanvasExportPlugin(TableExportPlugin):
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names, one of points possible, and one per student."""
         possible = [gradebook.find_assignment(name).max_score for name in tables]
-        lines = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *tables]]
+        lines: list[Line] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *tables]]
         lines.append(["Points Possible", "", "", "", "", *possible])
         people = _people(gradebook)
         for student, cells in _totals(tables, self.log).items():
@@ -331,7 +335,7 @@ class MoodleExportPlugin(TableExportPlugin):
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names and one per student; cells are empty as for Canvas."""
-        lines = [["username", "email", *tables]]
+        lines: list[Line] = [["username", "email", *tables]]
         people = _people(gradebook)
         for student, cells in _totals(tables, self.log).items():
             lines.append([student, people.get(student, {}).get("email"), *cells])
@@ -364,7 +368,7 @@ def _people(gradebook: Gradebook) -> dict[str, dict[str, str]]:
     }
 
 
-def _csv(lines: list[list[str | float | None]]) -> str:
+def _csv(lines: list[Line]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([map(_cell, line) for line in lines])
     return text.getvalue()

@@ -58,11 +58,12 @@ class HideTests(NbGraderPreprocessor):
         config=True
     )
     # nbconvert sets it for everything that makes HTML; nbgrader's preprocessors cannot be set so
-    display_data_priority = List().tag(config=True)
+    display_data_priority: List[str] = List().tag(config=True)
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: ResourcesDict, cell_index: int
     ) -> tuple[NotebookNode, ResourcesDict]:
+        """The cell as the page shows it."""
         if not is_grade(cell) or is_solution(cell):
             return cell, resources
         record = cell.metadata.get("autograder", {})
@@ -196,6 +197,7 @@ class CleanOutputs(NbGraderPreprocessor):
     def preprocess(
         self, nb: NotebookNode, resources: ResourcesDict
     ) -> tuple[NotebookNode, ResourcesDict]:
+        """The notebook with clean outputs in every code cell, and no widgets."""
         budget = Budget()
         for cell in nb.cells:
             if cell.cell_type == "code":
@@ -269,7 +271,7 @@ def _pictures(attachments: Any, budget: Budget) -> dict:
     for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
         for kind in ("image/png", "image/jpeg", "image/gif"):
             data = bundle.get(kind) if isinstance(bundle, dict) else None
-            if budget.picture(data):
+            if isinstance(data, str) and budget.picture(data):
                 pictures[name] = {kind: re.sub(r"\s", "", data)}
     return pictures
 
@@ -324,11 +326,14 @@ class Page(HTMLExporter):
     def _without_mathjax(self) -> list[FileSystemLoader]:
         return [FileSystemLoader([TEMPLATES / self.template_name, TEMPLATES])]
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]  # a text, as all of nbconvert's exporters give
         self, nb: NotebookNode, resources: dict | None = None, **options: Any
     ) -> tuple[str, dict]:
         """A page; if it takes too long or fails, one with all texts as they were written."""
-        make = functools.partial(self._page, nb, resources, **options)
+
+        def make(seconds: float) -> tuple[str, dict]:
+            return self._page(nb, resources, seconds, **options)
+
         try:
             return within(2 * PAGE_SECONDS, make, PAGE_SECONDS)
         except (TooLong, Exception) as error:

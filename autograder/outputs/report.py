@@ -59,7 +59,7 @@ def collect(run: dict, course: CourseDirectory) -> dict:
     counted = [row for row in table if row.student not in not_graded | in_part]
     shares = [row.score / row.max_score for row in counted if row.max_score]
     bins = Counter(min(max(int(share * BINS), 0), BINS - 1) for share in shares)
-    stages = Counter()
+    stages: Counter[str] = Counter()
     for entry in records:
         stages.update(entry["stages"])
     return {

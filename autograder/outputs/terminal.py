@@ -18,8 +18,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[in
     """
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads))
     for place, head in enumerate(heads):
-        justify = "left" if place in left else "right"
-        made.add_column(Text(head), justify=justify, no_wrap=True)
+        made.add_column(Text(head), justify="left" if place in left else "right", no_wrap=True)
     for row in rows:
         made.add_row(*map(Text, row))  # not as markup
     console = Console(width=WIDEST, color_system=None)

@@ -110,6 +110,7 @@ class Outcome:
 
     @property
     def name(self) -> str:
+        """Assignment and attacker, for a table or a message."""
         return f"{self.assignment}/{self.attacker.name}"
 
 
@@ -128,6 +129,7 @@ class Run:
 
     @property
     def title(self) -> str:
+        """Grader, assignment and kind, for a message."""
         return f"{GRADERS[self.grader].title}, {self.assignment}, {self.kind or 'older'}"
 
 
@@ -205,8 +207,8 @@ def _take(run: Run, graded: dict[str, Graded]) -> None:
         expected = sum(_maximum(run.assignment, name) for name in notebooks)
         suspected = run.grader == "ours" and honest.alerts
         if honest.points != expected or suspected:
-            found = f"{honest.points} of {expected:g} points, alerts {honest.alerts}"
-            run.problems.append(f"{run.title}: the honest student got {found}")
+            got = f"{honest.points} of {expected:g} points, alerts {honest.alerts}"
+            run.problems.append(f"{run.title}: the honest student got {got}")
 
 
 def _compare(runs: list[Run], results: list[dict[str, Graded]]) -> None:
@@ -254,9 +256,9 @@ def print_table(outcomes: list[Outcome]) -> None:
         rows.append([outcome.name, *(_cell(outcome, g) for g in graders), first + more])
     print(f"\n{terminal.table(heads, rows, left=(0, len(heads) - 1))}")
     for grader in graders:
-        run_here = [o for o in outcomes if o.points[grader] is not None]
-        cheated = sum(o.points[grader] > o.due for o in run_here)
-        print(f"{GRADERS[grader].title}: {cheated} of {len(run_here)} got points they did not earn")
+        given = [(points, o.due) for o in outcomes if (points := o.points[grader]) is not None]
+        cheated = sum(points > due for points, due in given)
+        print(f"{GRADERS[grader].title}: {cheated} of {len(given)} got points they did not earn")
 
 
 def print_runs(runs: list[Run]) -> None:
@@ -425,14 +427,14 @@ def _memory(pid: int) -> int:
     return total
 
 
-def hand_in(folder: Path, assignment: str, members: list[members.Member]) -> None:
+def hand_in(folder: Path, assignment: str, people: list[members.Member]) -> None:
     """Write the submissions; honest students hand in what some attacker hands in."""
-    attackers = [member for member in members if isinstance(member, members.Attacker)]
+    attackers = [member for member in people if isinstance(member, members.Attacker)]
     for path in sorted((folder / "release" / assignment).glob("*.ipynb")):
         release = nbformat.read(path, as_version=4)
         source = nbformat.read(folder / "source" / assignment / path.name, as_version=4)
         here = [attacker for attacker in attackers if path.stem in attacker.notebooks]
-        for member in [*here, *(m for m in members if here and m not in attackers)]:
+        for member in [*here, *(m for m in people if here and m not in attackers)]:
             target = folder / "submitted" / member.name / assignment
             target.mkdir(parents=True, exist_ok=True)
             text = json.dumps(member.submission(path.stem, source, release))
@@ -565,7 +567,8 @@ def differences(one: str, other: str) -> set[str]:
 def hidden_words(source: Path, secret: str) -> list[str]:
     """What no student may read: the seed, words made from it, and the lines of hidden tests."""
     words = [hashlib.sha256(f"{secret} {i}".encode()).hexdigest()[:16] for i in range(8)]
-    visible, hidden = set(), set()
+    visible: set[str] = set()
+    hidden: set[str] = set()
     for path in source.glob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             parts = re.split("### (?:BEGIN|END) HIDDEN TESTS", cell.source)

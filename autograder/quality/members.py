@@ -39,7 +39,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import jupytext
@@ -182,10 +182,13 @@ class Attacker(Member):
             (folder / name).symlink_to(target)
 
 
+Anybody = TypeVar("Anybody", bound=Member)
+
+
 def attackers(assignment: str) -> list[Attacker]:
     """Everybody who attacks this assignment, in alphabetical order."""
     paths = sorted((CLASSES / assignment / "attackers").glob("*.py"))
-    return [read_member(path, Attacker) for path in paths]
+    return [_read(path, Attacker) for path in paths]
 
 
 def generic_attackers(notebooks: list[str]) -> list[Attacker]:
@@ -208,8 +211,12 @@ def members(assignment: str) -> list[Member]:
     return [read_member(path) for path in paths]
 
 
-def read_member(path: Path, kind: type[Member] = Member) -> Member:
+def read_member(path: Path) -> Member:
     """Parse one student's file. Raises ValueError if it is not as described above."""
+    return _read(path, Member)
+
+
+def _read(path: Path, kind: type[Anybody]) -> Anybody:
     cells = jupytext.read(path, fmt="py:percent").cells
     if not cells or cells[0].cell_type != "raw":
         raise ValueError(f"{path}: expected a header between two lines '# ---', found none")

@@ -141,7 +141,7 @@ def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[
     unchanged = [{"cell": name, "source": sources[name]} for name in changed_cells]
     mutated = [{"cell": mutant.cell, "source": mutant.source} for mutant in mutants]
     task = {"cells": cells, "mutants": unchanged + mutated, "seconds": SECONDS}
-    total = 1 + len(task["mutants"])
+    total = 1 + len(unchanged) + len(mutated)
     command = [spec.argv[0], str(Path(__file__).with_name("mutant_runner.py"))]
     environment = {**os.environ, **spec.env, "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
@@ -152,6 +152,7 @@ def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdin is not None  # it is a pipe
         process.stdin.write(json.dumps(task) + "\n")
         process.stdin.close()
         lines = tqdm(process.stdout, total=total, desc=path.stem, leave=False)
@@ -188,14 +189,18 @@ def changed(source: str) -> Iterator[tuple[str, str, str, str]]:
     statements = _statements(tree)
     for index, node in enumerate(ast.walk(tree)):
         statement = statements.get(id(node))
-        if statement is None or node.lineno not in inside or _is_setting(statement, tree):
+        if (
+            statement is None
+            or getattr(node, "lineno", 0) not in inside
+            or _is_setting(statement, tree)
+        ):
             continue
         for kind, change in changes(node):
             mutated = copy.deepcopy(tree)
             target = list(ast.walk(mutated))[index]
             place = _statements(mutated)[id(target)]
-            mutated = _Replace(target, change(target)).visit(mutated)
-            text = ast.unparse(ast.fix_missing_locations(mutated))
+            replaced = _Replace(target, change(target)).visit(mutated)
+            text = ast.unparse(ast.fix_missing_locations(replaced))
             if text not in seen:
                 seen.add(text)
                 after = "(deleted)" if place is target else _first_line(place)

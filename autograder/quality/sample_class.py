@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import nbformat
@@ -86,7 +86,7 @@ def release(assignments: list[str]) -> int:
     return 0
 
 
-def hand_in(assignment: str, class_members: list[Member], folder: Path) -> None:
+def hand_in(assignment: str, class_members: Sequence[Member], folder: Path) -> None:
     """Write every member's notebooks as a learning platform would deliver them."""
     for release in sorted((folder / "release" / assignment).glob("*.ipynb")):
         released = nbformat.read(release, as_version=4)
