@@ -62,10 +62,12 @@ def test(version: str, base: str, wheel: Path) -> bool:
         run(log, *pip, "-c", install.MAIN.lock, f"{wheel}[grading,corpora,dev]")
         path = f"{env / 'bin'}{os.pathsep}{os.environ['PATH']}"
         run(log, env / "bin" / "pytest", "--quiet", *TESTS, *WHEEL_ONLY, PATH=path)
-    except subprocess.CalledProcessError as fault:
+        summary = log.read_text().splitlines()[-1]
+        if "passed" not in summary:
+            raise ValueError("no test passed")
+    except (subprocess.CalledProcessError, ValueError) as fault:
         print(f"Python {version} failed ({fault}):\n{log.read_text()}", flush=True)
         return False
-    summary = log.read_text().splitlines()[-1]
     print(f"Python {version}: {summary}; {time.monotonic() - start:.0f} s in all", flush=True)
     return True
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from helpers import REPOSITORY, load_setup
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 COURSE = REPOSITORY
@@ -308,6 +310,74 @@ def test_a_new_main_environment_knows_the_gluon_kernel_that_is_there(course):
     shutil.rmtree(course.root / ".venv")
     assert course.run().calls == MAIN_CALLS
     assert (course.root / ".venv/share/jupyter/kernels/gluon/kernel.json").exists()
+
+
+def test_every_place_names_the_same_pythons(install):
+    oldest, *_, newest = install.VERSIONS
+    project = tomllib.loads((COURSE / "pyproject.toml").read_text())
+    named = [line.rpartition(" ")[2] for line in project["project"]["classifiers"]]
+    assert tuple(named) == install.VERSIONS
+    assert project["project"]["requires-python"] == f">={oldest}"
+    assert project["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+    conda = yaml.safe_load((COURSE / "environment.yml").read_text())["dependencies"][0]
+    allowed = SpecifierSet(conda.removeprefix("python"))
+    minor = int(newest.partition(".")[2])
+    assert [v for v in range(8, minor + 3) if f"3.{v}.1" in allowed] == list(range(11, minor + 1))
+    searched = re.search(r"for p in (.*) python3 python;", (COURSE / "Makefile").read_text())
+    assert searched.group(1).split() == [f"python{version}" for version in install.VERSIONS]
+
+
+# --- make test-python ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def others(monkeypatch, tmp_path):
+    """The other Pythons of a machine with 3.12, and a wheel that is never built."""
+    module = load_setup("other_pythons")
+
+    def find_python(wanted):
+        if wanted != ("3.12",):
+            raise module.install.SetupError(f"Python {wanted[0]} is needed.")
+        return "/usr/bin/python3.12", "3.12"
+
+    monkeypatch.setattr(module.install, "find_python", find_python)
+    monkeypatch.setattr(module, "HERE", "3.11")
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    monkeypatch.setattr(module, "build_wheel", lambda _: tmp_path / "course.whl")
+    return module
+
+
+@pytest.mark.parametrize(
+    ("pytest_says", "status", "sentence"),
+    [
+        ("900 passed, 40 skipped in 60.00s", 0, "Python 3.12: 900 passed, 40 skipped in 60.00s; "),
+        ("40 skipped in 1.00s", 1, "Python 3.12 failed (no test passed):"),
+        (None, 1, "Python 3.12 failed (Command 'pytest' returned non-zero exit status 1.):"),
+    ],
+)
+def test_other_pythons_are_named_and_a_failure_counts(
+    others, monkeypatch, capsys, pytest_says, status, sentence
+):
+    commands = []
+
+    def run(log, *command, **env):
+        commands.append([str(part) for part in command])
+        if not str(command[0]).endswith("pytest"):
+            return
+        if pytest_says is None:
+            raise subprocess.CalledProcessError(1, "pytest")
+        log.write_text(f"......\n{pytest_says}\n")
+
+    monkeypatch.setattr(others, "run", run)
+    assert others.main() == status
+    said = capsys.readouterr().out
+    assert sentence in said
+    assert "Python 3.11: make test runs all tests in it\n" in said
+    assert "Python 3.13: not tested. Python 3.13 is needed.\n" in said
+    make_environment, install_wheel, run_tests = commands
+    assert make_environment[0] == "/usr/bin/python3.12"
+    assert install_wheel[-1].endswith("course.whl[grading,corpora,dev]")
+    assert run_tests[0] == str(others.FOLDER / "3.12" / "bin" / "pytest")
 
 
 def fake_interpreter(folder: Path, answer: str, name: str = "python3") -> None:
