@@ -612,6 +612,7 @@ class ScratchProvisioner(LocalProvisioner):
         return self.private("home") / (Path(self.workdir).resolve().name or "work")
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """The options for `launch_kernel`; the kernel then has a folder with its files."""
         if self.run is None:
             self._make_folders()
         self.exit_reason = None
@@ -630,6 +631,7 @@ class ScratchProvisioner(LocalProvisioner):
         self.skipped = copy_files(Path(self.workdir), self.files, self.folder, limits.disk_bytes)
 
     async def poll(self) -> int | None:
+        """The exit status, None while it runs; notes why a kernel died by itself."""
         status = await super().poll()
         expected = self.parent is not None and self.parent.shutting_down
         if status is not None and self.has_process and not expected:
@@ -645,6 +647,7 @@ class ScratchProvisioner(LocalProvisioner):
         return f"it exited with status {status}"
 
     async def cleanup(self, restart: bool = False) -> None:
+        """Remove the kernel's folder, unless it is to be started again."""
         await super().cleanup(restart=restart)
         if self.run is not None and not restart:
             self._finalizer()
@@ -664,6 +667,7 @@ class SandboxProvisioner(ScratchProvisioner):
     _looked = 0.0
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """The same, with sockets in place of ports. Raises SandboxUnavailable."""
         reason = unavailable_reason()
         if reason:
             raise SandboxUnavailable(reason)
@@ -765,6 +769,7 @@ class SandboxProvisioner(ScratchProvisioner):
         }
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Start the kernel's command under bubblewrap; its connection, as jupyter_client has it."""
         limits = self.bounds
         with open(self.private("stderr.log"), "wb") as log, _filter_file() as seccomp:
             cmd = self.command(cmd, self._environment(cmd[0], kwargs["env"]), seccomp)
@@ -789,6 +794,7 @@ class SandboxProvisioner(ScratchProvisioner):
         return info
 
     async def poll(self) -> int | None:
+        """The same; about once a second, ends a kernel whose folder holds too much."""
         if self.has_process and time.monotonic() - self._looked > 1:
             limit = self.bounds.disk_bytes
             if _holds_more(self.private(), limit):
@@ -803,6 +809,7 @@ class SandboxProvisioner(ScratchProvisioner):
         return super()._describe(status)
 
     async def cleanup(self, restart: bool = False) -> None:
+        """The same, and its cgroup; the user id is free again."""
         if self._group:
             _remove_cgroup(self._group)
             self._group = None
