@@ -1,21 +1,66 @@
-"""`autograder …` or `python -m autograder …`; needs nothing to say what is missing."""
+"""`autograder …` or `python -m autograder …`: grade a class; also what the Makefile calls."""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 
 from autograder import distribution
 
+# Command -> its module, with `add_options(parser)` and `main(options, further)`, and what it does.
+COMMANDS = {
+    "grade": ("grading.coordinator", "grade what a class has handed in, on many workers"),
+    "run": ("grading.single", "grade notebooks without a course"),
+    "trial": ("grading.trial", "can plain tests run in the judge?"),
+    "release": ("quality.release", "write exercises/<assignment> from solutions/<assignment>"),
+    "grade-class": (
+        "quality.sample_class",
+        "grade the sample class and compare with the scores it must get",
+    ),
+    "calibrate": (
+        "quality.calibrate",
+        "train the reference solution with many seeds and set the thresholds",
+    ),
+    "attacks": ("quality.attacks", "run the attackers against three graders and compare"),
+    "mutants": ("quality.mutants", "make small mistakes; do the tests notice them?"),
+}
+TAKES_MORE = {"grade", "trial"}  # options that they do not know are nbgrader's
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code. Only its module is imported."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments == ["--version"]:
         print(f"autograder {version(distribution())}")
         return 0
+    parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (path, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if arguments[:1] == [name]:
+            module = _import(f"autograder.{path}")
+            if module is None:
+                return 1
+            module.add_options(command)
+    options, further = parser.parse_known_args(arguments)
+    if further and options.command not in TAKES_MORE:
+        parser.error(f"unknown arguments: {' '.join(further)}")
     try:
-        from autograder import cli
+        return module.main(options, further)
+    except (RuntimeError, FileNotFoundError, ValueError) as error:
+        if options.command in TAKES_MORE:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _import(name: str) -> ModuleType | None:
+    """A command's module; None, with a sentence, where something that it needs is not installed."""
+    try:
+        return import_module(name)
     except ModuleNotFoundError as error:
         print(
             f"error: grading needs more than a student does, and {error.name} is missing: "
@@ -23,8 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             "`make setup` and `source .venv/bin/activate`.",
             file=sys.stderr,
         )
-        return 1
-    return cli.main(arguments)
+        return None
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).parents[1]
 ASSIGNMENT = "tiny"
 # Forks of a process that has imported nbgrader: seconds less per run.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.cli"])
+FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.grading.coordinator"])
 
 SOLUTION = """\
 def square(x):

@@ -66,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
 
 
-def run(options: argparse.Namespace, further: list[str]) -> int:
+def main(options: argparse.Namespace, further: list[str]) -> int:
     """Grade as the options say; the exit code."""
     app = AutogradeApp()
     app.initialize(["--log-level=ERROR", f"--notebook={options.notebook}", *further])
@@ -343,4 +343,4 @@ def _together(task: Task, assignment: Assignment) -> Graded | None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="autograder grade", description=__doc__)
     add_options(parser)
-    sys.exit(run(*parser.parse_known_args()))
+    sys.exit(main(*parser.parse_known_args()))

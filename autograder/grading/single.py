@@ -398,7 +398,7 @@ def _is_told(record: logging.LogRecord) -> bool:
     return own or record.levelno >= logging.WARNING
 
 
-def run(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace, _: list[str]) -> int:
     """Grade as the options say and print the results; the exit code."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))

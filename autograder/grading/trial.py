@@ -450,7 +450,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("assignment")
 
 
-def run(options: argparse.Namespace, further: list[str]) -> int:
+def main(options: argparse.Namespace, further: list[str]) -> int:
     """Make the trial, keep and print what came of it; 0 if the judge runs the tests from now on."""
     from nbgrader.apps.autogradeapp import AutogradeApp
 

@@ -9,6 +9,7 @@ are graded in one run, beside an honest student who must get everything.
 
 from __future__ import annotations
 
+import argparse
 import base64
 import csv
 import hashlib
@@ -33,6 +34,7 @@ from unittest import mock
 
 import nbformat
 import psutil
+import yaml
 from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade
@@ -42,16 +44,13 @@ from autograder.course import Course
 from autograder.gradebook import journal
 from autograder.grading import execute
 from autograder.outputs import export, terminal
-from autograder.quality import members
+from autograder.quality import HOME, members
 
-REPOSITORY = Path(__file__).parents[2]
-RESULTS = REPOSITORY / "benchmarks" / "results" / "attacks.json"
-SOURCES = {
-    "plain": members.CLASSES / "plain" / "source",
-    "judged": members.CLASSES / "judged" / "source",
-    "cells_by_hand": REPOSITORY / "solutions" / "cells_by_hand",
-    "cnn_lstm": REPOSITORY / "solutions" / "cnn_lstm",
-}
+RESULTS = HOME / "benchmarks" / "results" / "attacks.json"
+# What is attacked and within which limits: see classes/attacks.yaml
+_TARGETS = members.CLASSES / "attacks.yaml"
+TARGETS: dict[str, dict] = yaml.safe_load(_TARGETS.read_text("utf-8")) if _TARGETS.exists() else {}
+SOURCES = {name: HOME / target["source"] for name, target in TARGETS.items()}
 # a right submission: there must be something to steal, and it must not suffer
 HONEST = "honest"
 HONEST_STUDENT = members.Member(HONEST, "everything right")
@@ -60,13 +59,7 @@ WORKERS = 2
 JOBS = 2  # submissions at a time in a run
 CANARY = "canary-of-an-attacker"  # what attackers call the files and processes they leave behind
 PORT = 47923  # where a listener waits for what attackers send
-# The smallest that every honest part of the notebooks fits into, so that the suite is quick.
-LIMITS = {
-    "plain": {"cell_seconds": 3, "notebook_seconds": 60, "memory_bytes": 2 * 2**30},
-    "judged": {"cell_seconds": 3, "notebook_seconds": 60, "memory_bytes": 2 * 2**30},
-    "cells_by_hand": {"cell_seconds": 30, "notebook_seconds": 120},
-    "cnn_lstm": {"cell_seconds": 60, "notebook_seconds": 240},
-}
+LIMITS = {name: target["limits"] for name, target in TARGETS.items()}
 MORE_SECONDS = 120  # that a notebook may take beyond its limits on a busy machine: kernels, pages
 MEMORY_BYTES = 2 * 2**30  # of the processes that are not in the sandbox, for one submission
 QUICK_LIMITS = {"processes": 128, "disk_bytes": 256 * 2**20, "file_bytes": 128 * 2**20}
@@ -372,7 +365,7 @@ def _grade(folder: Path, run: Run) -> dict[str, Graded]:
     (folder / "secret_seed").write_text(run.secret)
     _nbgrader(folder, how, "generate_assignment", assignment)
     # The honest student of this assignment trains, which takes a while.
-    trains = assignment == "cnn_lstm" and (run.grader != "ours" or not run.kind)
+    trains = TARGETS[assignment].get("trains") and (run.grader != "ours" or not run.kind)
     beside = [] if trains else [HONEST_STUDENT]
     hand_in(folder, assignment, [*beside, *attackers])
     limits = {**QUICK_LIMITS, **LIMITS[assignment]}
@@ -393,7 +386,7 @@ def _grade(folder: Path, run: Run) -> dict[str, Graded]:
 
 def course_of(folder: Path, how: Grader) -> Course:
     """The course in a folder of its own as a grader sees it."""
-    return Course(folder, REPOSITORY if how.ours else None, environment={"TMPDIR": f"{folder}/tmp"})
+    return Course(folder, HOME if how.ours else None, environment={"TMPDIR": f"{folder}/tmp"})
 
 
 def _nbgrader(folder: Path, how: Grader, *arguments: str) -> int:
@@ -619,7 +612,7 @@ def _listen(server: socket.socket, traces: list[str]) -> None:
 
 def _left_behind(folder: Path) -> list[str]:
     places = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
-    places += [Path("/"), Path("/srv"), Path.home(), REPOSITORY, folder, Path(sys.prefix)]
+    places += [Path("/"), Path("/srv"), Path.home(), HOME, folder, Path(sys.prefix)]
     places += [path for name in ("submitted", "source") for path in folder.rglob(name)]
     found = {path for place in places for path in place.glob(f"*{CANARY}*")}
     found |= set(Path(sys.prefix).glob(f"lib/python*/site-packages/*{CANARY}*"))
@@ -635,3 +628,14 @@ def _left_behind(folder: Path) -> list[str]:
         if CANARY in command or place.startswith(str(folder)):
             traces.append(f"process {path.name} still runs in {place}: {command[:80]!r}")
     return traces
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command line of `autograder attacks`."""
+    del parser  # it has none
+
+
+def main(options: argparse.Namespace, _: list[str]) -> int:
+    """Run the command; the exit code."""
+    del options
+    return run()

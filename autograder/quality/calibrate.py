@@ -8,6 +8,7 @@ leaves is measured, says a recipe of the course (see `autograder.courses`).
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -105,3 +106,14 @@ def _measure(client: NotebookClient, recipe: Recipe, seed: int) -> float:
     code = recipe.measure.format(model=recipe.model, seed=seed, examples=EXAMPLES)
     cell = client.execute_cell(new_code_cell(code), 0)
     return round(float(cell.outputs[-1].text), 4)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command line of `autograder calibrate`."""
+    parser.add_argument("assignment")
+    parser.add_argument("--corpus", required=True, choices=[*courses.recipes()])
+
+
+def main(options: argparse.Namespace, _: list[str]) -> int:
+    """Run the command; the exit code."""
+    return run(options.assignment, options.corpus)

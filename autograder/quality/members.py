@@ -49,7 +49,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.utils import is_grade, is_solution
 
-CLASSES = Path(__file__).parents[2] / "classes"
+from autograder.quality import HOME
+
+CLASSES = HOME / "classes"
 KINDS = {  # what an attacker aims at
     "points": "points for nothing: keeping an error or a result from arriving",
     "borrowed": "answers taken from the grader's own code",

@@ -8,6 +8,7 @@ a missing activation, the other padding side. `mutants_of` makes them from a cel
 
 from __future__ import annotations
 
+import argparse
 import ast
 import copy
 import json
@@ -28,10 +29,9 @@ from tqdm import tqdm
 
 from autograder import syntax
 from autograder.outputs.export import write_atomically
-from autograder.quality import members
+from autograder.quality import HOME, members
 
-REPOSITORY = Path(__file__).parents[2]
-RESULTS = REPOSITORY / "benchmarks" / "results" / "mutants.json"
+RESULTS = HOME / "benchmarks" / "results" / "mutants.json"
 LIMIT = 300  # mutants of one notebook, drawn at random where there are more
 SECONDS = 90  # for one mutant
 REQUIRED = 0.95
@@ -83,7 +83,7 @@ def run(assignments: list[str], limit: int = LIMIT) -> int:
     good = True
     for assignment in assignments:
         reasons = _reasons(assignment)
-        for path in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb")):
+        for path in sorted((HOME / "solutions" / assignment).glob("*.ipynb")):
             entry = _run_notebook(path, limit, reasons)
             results[f"{assignment}/{path.stem}"] = entry
             write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
@@ -336,3 +336,14 @@ def _reasons(assignment: str) -> dict[tuple[str, ...], str]:
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
     keys = ("notebook", "cell", "before", "after")
     return {tuple(entry[key] for key in keys): entry["reason"] for entry in entries}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command line of `autograder mutants`."""
+    parser.add_argument("assignment", nargs="+")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="for each notebook")
+
+
+def main(options: argparse.Namespace, _: list[str]) -> int:
+    """Run the command; the exit code."""
+    return run(options.assignment, options.limit)

@@ -15,7 +15,9 @@ from typing import Any
 
 import nbformat
 
-COURSE = str(Path(__file__).resolve().parents[2])
+from autograder.quality import HOME
+
+COURSE = str(HOME)
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # What editors and runners note about one session on one machine

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -16,10 +16,8 @@ from tqdm import tqdm
 
 from autograder.course import Course
 from autograder.outputs import export, terminal
-from autograder.quality import members
+from autograder.quality import HOME, members
 from autograder.quality.members import Member
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def grade(
@@ -29,7 +27,7 @@ def grade(
 
     `students`: only these of the class. Raises ValueError if one of them is not in it.
     """
-    folder = folder or REPOSITORY / "grading" / "sample_class" / assignment
+    folder = folder or HOME / "grading" / "sample_class" / assignment
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     start = time.monotonic()
@@ -54,7 +52,7 @@ def grade(
 
 def attack(assignment: str, folder: Path) -> dict[str, export.Row]:
     """Let the generic attackers hand in the assignment; their rows of the report, by name."""
-    notebooks = [path.stem for path in (REPOSITORY / "solutions" / assignment).glob("*.ipynb")]
+    notebooks = [path.stem for path in (HOME / "solutions" / assignment).glob("*.ipynb")]
     attackers = members.generic_attackers(notebooks)
     run = Commands(folder)
     run("release", "generate_assignment", assignment)
@@ -74,18 +72,6 @@ def _choose(class_members: list[Member], students: Collection[str] | None) -> li
     return [member for member in class_members if member.name in students]
 
 
-def release(assignments: list[str]) -> int:
-    """Write exercises/<assignment> from solutions/<assignment>."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = Commands(Path(folder))
-        for assignment in assignments:
-            run(assignment, "generate_assignment", assignment)
-            target = REPOSITORY / "exercises" / assignment
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(Path(folder, "release", assignment), target)
-    return 0
-
-
 def hand_in(assignment: str, class_members: Sequence[Member], folder: Path) -> None:
     """Write every member's notebooks as a learning platform would deliver them."""
     for release in sorted((folder / "release" / assignment).glob("*.ipynb")):
@@ -101,7 +87,7 @@ class Commands:
     """Runs nbgrader's commands on a class's folder, with a bar, a log and the time each took."""
 
     def __init__(self, folder: Path) -> None:
-        home, source = REPOSITORY, REPOSITORY / "solutions"
+        home, source = HOME, HOME / "solutions"
         self.course = Course(folder, home, source, {"PYTHONUNBUFFERED": "1"})
         self.log = folder / "nbgrader.log"
 
@@ -130,7 +116,7 @@ def print_table(assignment: str, class_members: list[Member], folder: Path) -> i
     graded = Course(folder).rows(assignment)
     sources = {
         path.stem: _source(assignment, path.stem)
-        for path in sorted((REPOSITORY / "solutions" / assignment).glob("*.ipynb"))
+        for path in sorted((HOME / "solutions" / assignment).glob("*.ipynb"))
     }
     wrong = 0
     for notebook, source in sources.items():
@@ -163,9 +149,20 @@ def _mark(points: float | None, expected: float | None) -> str:
 
 
 def _source(assignment: str, notebook: str) -> NotebookNode:
-    path = REPOSITORY / "solutions" / assignment / f"{notebook}.ipynb"
+    path = HOME / "solutions" / assignment / f"{notebook}.ipynb"
     return nbformat.read(path, as_version=4)
 
 
 def _short(path: Path) -> str:
     return os.path.relpath(path)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The command line of `autograder grade-class`."""
+    parser.add_argument("assignment")
+    parser.add_argument("--student", nargs="+", help="only these of the class")
+
+
+def main(options: argparse.Namespace, _: list[str]) -> int:
+    """Grade the sample class; 0 if every score is the expected one."""
+    return grade(options.assignment, students=options.student)

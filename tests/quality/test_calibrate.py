@@ -7,7 +7,7 @@ import json
 import pytest
 
 import rnn_course
-from autograder import cli
+from autograder.__main__ import main
 from autograder.quality import calibrate
 
 
@@ -46,6 +46,6 @@ def test_every_corpus_with_a_threshold_can_be_asked_for(capsys):
         for corpus in entry
     }
     with pytest.raises(SystemExit):
-        cli.main(["calibrate", "--help"])
+        main(["calibrate", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert all(corpus in shown for corpus in corpora), corpora
