@@ -207,17 +207,12 @@ class Cluster:
     def start(self, *command, within=()):
         """Start a program of Dask, `within` a network namespace if that is given."""
         module, *options = command
-        log = open(self.folder / f"cluster-{len(self.processes)}.log", "w")  # noqa: SIM115
-        self.processes.append(
-            subprocess.Popen(
-                [*within, sys.executable, "-m", f"distributed.cli.{module}", *options],
-                env={**os.environ, **self.settings},
-                cwd=self.folder,
-                stdout=log,
-                stderr=log,
-            )
-        )
-        return self.processes[-1]
+        command = [*within, sys.executable, "-m", f"distributed.cli.{module}", *options]
+        with open(self.folder / f"cluster-{len(self.processes)}.log", "w") as log:
+            where = {"env": {**os.environ, **self.settings}, "cwd": self.folder}
+            process = subprocess.Popen(command, stdout=log, stderr=log, **where)
+        self.processes.append(process)
+        return process
 
     def start_scheduler(self):
         where = ["--host", self.host, "--port", str(self.port)]
