@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox grade attacks mutants test test-fast test-python check glove lectures calibrate exercises lock lint clean python
+.PHONY: help setup sandbox grade attacks mutants test test-fast coverage test-python check glove lectures calibrate exercises lock lint clean python
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test: setup  ## run the whole test suite
 
 test-fast: setup  ## run the tests that take seconds: no training, no class, no browser
 	pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
+
+coverage: setup  ## which lines the tests of test-fast run (without kernels and graders)
+	pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" --cov --cov-report term
 
 test-python: setup  ## run the tests that need no framework in each other Python that is here
 	python requirements/other_pythons.py
@@ -68,10 +71,11 @@ lock: setup  ## write requirements/*.txt anew from requirements/*.in
 lint: setup  ## check code and notebooks as pre-commit does
 	ruff check
 	ruff format --check
+	mypy
 	$(if $(NOTEBOOKS),python -m autograder.quality.normalise --check $(NOTEBOOKS))
 
 clean:  ## remove the environments and caches; submissions and grades stay
-	rm -rf .venv .venv-gluon .venvs .setup.lock *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-gluon .venvs .setup.lock *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:

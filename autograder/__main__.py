@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    module: ModuleType | None = None
     for name, (path, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         if arguments[:1] == [name]:
@@ -46,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return 1
             module.add_options(command)
     options, further = parser.parse_known_args(arguments)
+    if module is None:
+        parser.error("the command comes first")
     if further and options.command not in TAKES_MORE:
         parser.error(f"unknown arguments: {' '.join(further)}")
     try:
