@@ -2,7 +2,7 @@
 
 Canonical layout
 ----------------
-Batch first, features last: `x` is (N, T, C) for N reviews, T steps, C features. Weights multiply
+Batch first, features last: `x` is (N, T, C) for N texts, T steps, C features. Weights multiply
 from the right (`x_t @ w_x + h @ w_h + b`), so they are (features in, features out); a recurrent
 layer with G gates and H units keeps them side by side in blocks of H columns:
 
