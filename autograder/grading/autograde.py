@@ -11,7 +11,12 @@ import logging
 import os
 import re
 import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import nbgrader.converters
@@ -199,12 +204,14 @@ class Autograde(nbgrader.converters.Autograde):
         if selection.dry_run:
             return
         backend = self.backend or Local(self.jobs)
-        with ledger.open(chosen):
+        with ledger.open(chosen), _noticed_interrupts() as raise_if_interrupted:
             try:
                 if chosen:
                     assignment = self.pack()
-                    for outcomes in backend.outcomes(assignment, chosen, ledger):
-                        ledger.keep(outcomes, assignment)
+                    with closing(backend.outcomes(assignment, chosen, ledger)) as found:
+                        for outcomes in found:
+                            ledger.keep(outcomes, assignment)
+                            raise_if_interrupted()
             except KeyboardInterrupt:
                 self.log.error("Interrupted: run the same command again to go on.")
                 raise
@@ -234,6 +241,35 @@ class Autograde(nbgrader.converters.Autograde):
         self.log.log(logging.ERROR if ledger.failures else logging.INFO, text)
         if ledger.failures:
             raise NbGraderException(f"{len(ledger.failures)} submissions could not be graded")
+
+
+@contextmanager
+def _noticed_interrupts() -> Iterator[Callable[[], None]]:
+    """Gives a function that raises the KeyboardInterrupt of a Ctrl-C that came to nothing.
+
+    Where the signal arrives in a finalizer or a weak reference's callback, Python prints the
+    exception and goes on.
+    """
+    came = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.set()
+        raise KeyboardInterrupt
+
+    def raise_if_interrupted() -> None:
+        if came.is_set():
+            raise KeyboardInterrupt
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if not in_main_thread or before is not signal.default_int_handler:  # not ours to change
+        yield raise_if_interrupted
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield raise_if_interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _executes(preprocessor: str | type) -> bool:

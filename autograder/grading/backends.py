@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
@@ -19,7 +19,7 @@ class Backend(Protocol):
 
     def outcomes(
         self, assignment: Assignment, chosen: dict[str, str], ledger: Ledger
-    ) -> Iterator[list[Outcome]]:
+    ) -> Generator[list[Outcome], None, None]:
         """Grade the submissions `chosen` (student -> digest) and yield what became of them.
 
         `ledger.take_up` reads submissions; what is yielded is saved before the next one is asked
@@ -35,7 +35,7 @@ class Local:
 
     def outcomes(
         self, assignment: Assignment, chosen: dict[str, str], ledger: Ledger
-    ) -> Iterator[list[Outcome]]:
+    ) -> Generator[list[Outcome], None, None]:
         """See `Backend`."""
         shares = cores.shares(cores.available(), self.jobs)[: len(chosen)]
         memory = assignment.memory or supervise.share_of_memory(self.jobs)

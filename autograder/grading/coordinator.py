@@ -14,7 +14,7 @@ import sys
 import time
 import warnings
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -88,6 +88,8 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
     except NbGraderException:
         code = 1
     except KeyboardInterrupt:
+        chosen = converter.ledger.chosen if converter.ledger else ()
+        print(f"{len(backend.records)} of {len(chosen)} were graded and saved.")
         return 130
     if converter.ledger and options.dry_run:
         _print_plan(converter.ledger, len(converter.assignments), backend)
@@ -157,7 +159,7 @@ class Cluster:
 
     def outcomes(
         self, assignment: Assignment, chosen: dict[str, str], ledger: Ledger
-    ) -> Iterator[list[Outcome]]:
+    ) -> Generator[list[Outcome], None, None]:
         """See `backends.Backend`."""
         self.assignment, self.ledger = assignment, ledger
         self.began = time.monotonic()
@@ -176,16 +178,11 @@ class Cluster:
             self._bar = stack.enter_context(
                 tqdm(total=len(chosen), desc=assignment.name, bar_format=BAR, disable=None)
             )
-            try:
-                while self._waiting or self._tasks:
-                    self._step()
-                    outcomes, self._outcomes = self._outcomes, []
-                    yield outcomes
-                    self._note(outcomes)
-            except KeyboardInterrupt:
-                self._bar.close()
-                print(f"{len(self.records)} of {len(chosen)} were graded and saved.")
-                raise
+            while self._waiting or self._tasks:
+                self._step()
+                outcomes, self._outcomes = self._outcomes, []
+                yield outcomes
+                self._note(outcomes)
 
     def _step(self) -> None:
         """Hand out what workers can take, and take what has come back."""
