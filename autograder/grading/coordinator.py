@@ -88,8 +88,8 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
     except NbGraderException:
         code = 1
     except KeyboardInterrupt:
-        chosen = converter.ledger.chosen if converter.ledger else ()
-        print(f"{len(backend.records)} of {len(chosen)} were graded and saved.")
+        if ledger := converter.ledger:
+            print(f"{len(ledger.saved)} of {len(ledger.chosen)} were graded and saved.")
         return 130
     if converter.ledger and options.dry_run:
         _print_plan(converter.ledger, len(converter.assignments), backend)

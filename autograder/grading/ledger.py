@@ -106,6 +106,7 @@ class Ledger:
         self.chosen: dict[str, str] = {}  # student -> digest of what this run grades
         self.failures: dict[str, str] = {}  # of submissions that could not be graded
         self.broken: dict[str, str] = {}  # of those with a notebook that could not be read
+        self.saved: set[str] = set()  # whose grades this run has written
         self.full_disks = 0
 
     # ---------------------------------------------------------------- what is to be graded
@@ -247,6 +248,7 @@ class Ledger:
             if digests:
                 journal.append(self.path, state, digests, tier=assignment.tier)
         self.full_disks = 0
+        self.saved |= {result.student for result in results if result.complete}
         self.log.info("%d submissions: saving %.2f s", len(results), time.monotonic() - start)
         for result in results:
             self._tell(result)
