@@ -1,7 +1,8 @@
-"""Fill the tables of README.md from the committed results files, and draw its figure.
+"""Fill the tables of README.md and benchmarks/README.md from the results files; draw the figures.
 
-python benchmarks/readme.py           # writes README.md and results/order_decides.png
-python benchmarks/readme.py --check   # exit code 1 if README.md is not up to date
+python benchmarks/readme.py             # writes both pages, order_decides.png and leaderboard.png
+python benchmarks/readme.py --check     # writes nothing; exit code 1 if a page is not up to date
+python benchmarks/readme.py --feedback  # a picture of a feedback page, after `make grade`
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ from autograder.quality import calibrate
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
-README = REPOSITORY / "README.md"
-CUT = 3090, 3720  # rows of the page that README shows
+CUT = 3090, 3720  # rows of the feedback page that are shown
 
 
 def load(name: str) -> dict:
@@ -36,7 +36,7 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 def longmemory() -> str:
     rows = [
-        [model, f"{entry['mean']:.3f}", f"{entry['min']:.3f}", f"{entry['seconds_max']:.0f} s"]
+        [model, f"{entry['mean']:.3f}", f"{entry['min']:.3f}", f"{entry['seconds_max']:.1f} s"]
         for model, entry in load("longmemory")["models"].items()
     ]
     return table(["model", "mean accuracy", "lowest of the seeds", "training, at most"], rows)
@@ -102,7 +102,7 @@ def leaderboard() -> str:
 
 
 def data_loading() -> str:
-    rows = [[what, f"{seconds:.1f} s"] for what, seconds in load("data_loading")["seconds"].items()]
+    rows = [[what, f"{seconds:.2f} s"] for what, seconds in load("data_loading")["seconds"].items()]
     return table(["way", "time"], rows)
 
 
@@ -242,11 +242,11 @@ def booking() -> str:
     """What the coordinator itself can do."""
     found = load("booking")
     speed = " and ".join(f"{rate:.0f}" for rate in found["per_second"])
-    booked = f"{found['killed_after']:,}, {found['booked']:,}, {found['twice']}"
+    saved = f"{found['killed_after']:,}; {found['booked']:,}; {found['twice']}"
     memory = " and ".join(f"{found['coordinator_mib'][place]} MiB" for place in (10, -1))
     rows = [
-        ["submissions booked per second, before and after a kill in the middle", speed],
-        ["booked before the kill, in all, twice", booked],
+        ["submissions saved per second, before and after a kill in the middle", speed],
+        ["saved before the kill; in all; twice", saved],
         ["memory of the coordinator in the middle and at the end of the second run", memory],
     ]
     return table([f"a class of {found['students']:,}", ""], rows)
@@ -256,33 +256,36 @@ def grade() -> str:
     return "```\n" + (RESULTS / "grade.txt").read_text(encoding="utf-8").rstrip() + "\n```"
 
 
-SECTIONS = {
-    "leaderboard": leaderboard,
-    "longmemory": longmemory,
-    "thresholds": thresholds,
-    "data_loading": data_loading,
-    "overhead": overhead,
-    "attacks": attacks,
-    "mutants": mutants,
-    "grade": grade,
-    "recipes": recipes,
-    "profiles": profiles,
-    "grading": grading,
-    "cost_model": cost_model,
-    "warm_kernels": warm_kernels,
-    "booking": booking,
+# Page -> the functions whose tables it shows, each between `<!-- results: name -->` and an end.
+PAGES = {
+    REPOSITORY / "README.md": [leaderboard],
+    REPOSITORY / "benchmarks" / "README.md": [
+        longmemory,
+        recipes,
+        profiles,
+        data_loading,
+        thresholds,
+        grade,
+        overhead,
+        grading,
+        cost_model,
+        warm_kernels,
+        booking,
+        attacks,
+        mutants,
+    ],
 }
+SECTION = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def filled(text: str) -> str:
-    """README with every section between its marks replaced by the current results."""
-    for name, section in SECTIONS.items():
-        mark = f"<!-- results: {name} -->\n"
-        pattern = re.compile(re.escape(mark) + r".*?<!-- end -->", re.DOTALL)
-        text, count = pattern.subn(lambda _, s=section, m=mark: f"{m}{s()}\n<!-- end -->", text)
-        if count != 1:
-            raise ValueError(f"expected one section {mark.strip()!r} in README.md, found {count}")
-    return text
+def filled(page: Path) -> str:
+    """The page with every table replaced by the current results."""
+    text = page.read_text(encoding="utf-8")
+    tables = {function.__name__: function for function in PAGES[page]}
+    found = [name for _, name, _ in SECTION.findall(text)]
+    if sorted(found) != sorted(tables):
+        raise ValueError(f"{page}: expected each of {sorted(tables)} once, found {sorted(found)}")
+    return SECTION.sub(lambda match: f"{match[1]}{tables[match[2]]()}\n{match[3]}", text)
 
 
 def draw() -> None:
@@ -299,7 +302,7 @@ def draw_order_decides() -> None:
     bars = axes.barh(names, means, color=["#0072B2" if r else "#999999" for r in recurrent])
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle="--")
-    axes.text(0.49, -0.75, "guessing", fontsize=8, ha="right")
+    axes.text(0.5, -0.75, "guessing", fontsize=8, ha="center")
     axes.set(xlim=(0.4, 1.08), xlabel="accuracy on 1,000 unseen reviews")
     figure.suptitle("Where only the order of the words decides, it takes a memory")
     axes.invert_yaxis()
@@ -350,12 +353,15 @@ def main(arguments: list[str]) -> int:
     if "--feedback" in arguments:
         photograph()
         return 0
-    current = README.read_text(encoding="utf-8")
-    updated = filled(current)
+    updated = {page: filled(page) for page in PAGES}
     if "--check" in arguments:
-        print("README.md is up to date" if current == updated else "run benchmarks/readme.py")
-        return int(current != updated)
-    README.write_text(updated, encoding="utf-8")
+        stale = [page for page, text in updated.items() if text != page.read_text(encoding="utf-8")]
+        for page in stale:
+            name = page.relative_to(REPOSITORY)
+            print(f"{name} is not up to date: run `python benchmarks/readme.py`")
+        return int(bool(stale))
+    for page, text in updated.items():
+        page.write_text(text, encoding="utf-8")
     draw()
     return 0
 
