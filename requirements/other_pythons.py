@@ -1,7 +1,9 @@
 """`make test-python`: the tests that need no framework, in each other Python that is here.
 
 Each gets the wheel and what it needs, as locked, in an environment of its own under .venvs/. What
-needs PyTorch or Keras skips itself there; tests/course is about this folder, not about the wheel.
+needs PyTorch or Keras skips itself there; most of tests/course is about this folder, not about the
+wheel. With it, courses of somebody else are graded: in the student's kernel, by the judge, on
+Dask, and one with a framework that it brings along.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ HERE = "{}.{}".format(*sys.version_info)
 FOLDER = install.ROOT / ".venvs"
 PACKAGED = ("autograder", "data", "rnn_course", "pyproject.toml", "README.md")
 TESTS = ["-m", "not slow and not real_data", "--ignore", "tests/course"]
+OTHER_COURSES = ["test_configure.py", "test_fourth_framework.py"]
+THEY_NEED = ["pandas", "scikit-learn", "matplotlib"]
 # not the folder's own packages, which pyproject.toml puts first
 WHEEL_ONLY = ["--override-ini", "pythonpath=tests", "-p", "no:cacheprovider"]
 
@@ -59,12 +63,15 @@ def test(version: str, base: str, wheel: Path) -> bool:
     pip = [sys.executable, "-m", "uv", "pip", "install", "--python", env / "bin" / "python"]
     try:
         run(log, base, "-m", "venv", "--clear", "--without-pip", env)
-        run(log, *pip, "-c", install.MAIN.lock, f"{wheel}[grading,corpora,dev]")
+        run(log, *pip, "-c", install.MAIN.lock, f"{wheel}[grading,corpora,dev]", *THEY_NEED)
         path = f"{env / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        run(log, env / "bin" / "pytest", "--quiet", *TESTS, *WHEEL_ONLY, PATH=path)
-        summary = log.read_text().splitlines()[-1]
-        if "passed" not in summary:
-            raise ValueError("no test passed")
+        summaries = []
+        for tests in (TESTS, [f"tests/course/{name}" for name in OTHER_COURSES]):
+            run(log, env / "bin" / "pytest", "--quiet", *tests, *WHEEL_ONLY, PATH=path)
+            summaries.append(log.read_text().splitlines()[-1])
+            if "passed" not in summaries[-1]:
+                raise ValueError("no test passed")
+        summary = "; other courses: ".join(summaries)
     except (subprocess.CalledProcessError, ValueError) as fault:
         print(f"Python {version} failed ({fault}):\n{log.read_text()}", flush=True)
         return False

@@ -1,4 +1,4 @@
-"""The room where student code runs: any kernelspec, started under bubblewrap on Linux.
+"""Where student code runs: any kernelspec, started under bubblewrap on Linux.
 
 `kernel_manager` returns a manager whose kernel works in a throw-away copy of chosen files, sees an
 allow-list of the file system and no network, and dies with everything it started.

@@ -1,18 +1,34 @@
-"""README.md says what the results files say, and what it and the guides link to exists."""
+"""The pages say what the results files say, and what they link to, name and tell to type exists."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import pkgutil
 import re
 import subprocess
 import sys
 
 import nbformat
+import nbgrader.apps
 import pytest
 from helpers import REPOSITORY
 
+from autograder.__main__ import COMMANDS
+
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", "exercises/README.md", "autograder/README.md"]
-PAGES += ["autograder/SECURITY.md", "data/README.md"]
+PAGES += ["autograder/SECURITY.md", "data/README.md", "benchmarks/README.md", "deploy/README.md"]
+FOLDERS = "autograder benchmarks classes data deploy exercises lectures requirements rnn_course"
+PLACE = re.compile(rf"\b(?:{'|'.join(FOLDERS.split())}|solutions|tests)/[\w./*<>-]+")
+NBGRADER = {
+    name.replace("App", "").lower() for name in nbgrader.apps.__all__ if name.endswith("App")
+}
+
+
+@pytest.fixture(params=PAGES)
+def page(request):
+    """A page as text."""
+    return (REPOSITORY / request.param).read_text(encoding="utf-8")
 
 
 def test_tables_come_from_the_results_files():
@@ -21,9 +37,22 @@ def test_tables_come_from_the_results_files():
     assert process.returncode == 0, process.stdout + process.stderr
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page):
-    path = REPOSITORY / page
+def test_a_stale_table_is_noticed(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
+    import readme
+
+    page = tmp_path / "README.md"
+    monkeypatch.setitem(readme.PAGES, page, [readme.mutants])
+    page.write_text("<!-- results: mutants -->\n| 1 |\n<!-- end -->\n", encoding="utf-8")
+    assert readme.mutants() in readme.filled(page)
+    page.write_text("<!-- results: mutant -->\n| 1 |\n<!-- end -->\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="expected each of"):
+        readme.filled(page)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name):
+    path = REPOSITORY / name
     text = path.read_text(encoding="utf-8")
     for target, heading in re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]*))?\)", text):
         linked = path.parent / target if target else path
@@ -52,7 +81,31 @@ def test_every_exercise_is_listed_with_its_points():
     assert listed == expected
 
 
-def test_make_targets_exist():
+def test_files_that_are_named_exist(page):
+    """`tests/kernels/test_sandbox.py`, `classes/<assignment>/survivors.yaml` and the like."""
+    for code in inline(page):
+        for place in PLACE.findall(code):
+            pattern = re.sub(r"<\w+>", "*", place.rstrip("."))
+            assert any(REPOSITORY.glob(pattern)), place
+
+
+def test_python_names_exist(page):
+    """`autograder.kernels.sandbox.Limits` and the like; groups of entry points count, too."""
+    groups = importlib.metadata.entry_points().groups
+    for name in set(re.findall(r"\bautograder(?:\.[A-Za-z_]\w*)+", page)) - groups:
+        pkgutil.resolve_name(name)
+
+
+def test_commands_exist(page):
+    commands = "\n".join([*inline(page), *re.findall(r"```\w*\n(.*?)```", page, re.DOTALL)])
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"`?make ([a-z]+)\b", README)):
-        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+    for target in set(re.findall(r"\bmake ([a-z-]+)", commands)):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), f"make {target}"
+    assert set(re.findall(r"(?<!from )\bautograder ([a-z][a-z-]*)", commands)) <= COMMANDS.keys()
+    used = set(re.findall(r"\bnbgrader ([a-z_]+)", commands))
+    assert {name.replace("_", "") for name in used} <= NBGRADER
+
+
+def inline(page):
+    """What stands in backticks within a text."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL))
