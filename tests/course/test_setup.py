@@ -374,10 +374,11 @@ def test_other_pythons_are_named_and_a_failure_counts(
     assert sentence in said
     assert "Python 3.11: make test runs all tests in it\n" in said
     assert "Python 3.13: not tested. Python 3.13 is needed.\n" in said
-    make_environment, install_wheel, run_tests = commands
+    make_environment, install_wheel, *run_tests = commands
     assert make_environment[0] == "/usr/bin/python3.12"
-    assert install_wheel[-1].endswith("course.whl[grading,corpora,dev]")
-    assert run_tests[0] == str(others.FOLDER / "3.12" / "bin" / "pytest")
+    assert f"{others.FOLDER}/course.whl[grading,corpora,dev]" in install_wheel
+    assert len(run_tests) == (1 if status else 2)  # the tests of other courses come second
+    assert {command[0] for command in run_tests} == {f"{others.FOLDER}/3.12/bin/pytest"}
 
 
 def fake_interpreter(folder: Path, answer: str, name: str = "python3") -> None:
