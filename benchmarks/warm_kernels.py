@@ -53,7 +53,7 @@ FORK_SECONDS = 120  # a fork that has done nothing by then hangs
 
 def kernel(folder: Path) -> Client:
     """A sandboxed kernel as grading starts it."""
-    manager = sandbox.kernel_manager("python3", folder, readonly=visible.ALWAYS)
+    manager = sandbox.kernel_manager("python3", folder, packages={"autograder": visible.OWN})
     client = Client(manager, 2**20)
     client.wait_until_ready()
     return client
