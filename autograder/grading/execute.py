@@ -358,7 +358,9 @@ class NotebookRun:
             self.limits,
             files=self._files(),
             packages=visible.packages(
-                self.nb, self.settings.course_packages, tests=not self.in_judge
+                self.nb,
+                {*courses.code(), *self.settings.course_packages},  # the former may hold answers
+                tests=not self.in_judge,
             ),
             environment={"COURSE_TIER": os.environ.get("COURSE_TIER", "cpu")},
             gpu=self.settings.gpu,

@@ -9,6 +9,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from autograder import courses
+from autograder.grading.execute import Execute
 from autograder.kernels import sandbox, visible
 from autograder.kernels.client import Client
 
@@ -77,12 +79,29 @@ def test_what_other_cells_import_is_not():
     }  # run in the same kernel
 
 
+def test_modules_of_installed_courses_are_not_seen(monkeypatch, tmp_path):
+    """Networks and recipes lie in the environment where a course is installed from a wheel."""
+    seen = {}
+
+    def kernel_manager(*_, packages, **__):
+        seen.update(packages)
+        raise InterruptedError
+
+    monkeypatch.setattr(sandbox, "kernel_manager", kernel_manager)
+    notebook = nbformat.read("solutions/cnn_lstm/pytorch.ipynb", as_version=4)
+    names = {"assignment": "cnn_lstm", "notebook": "pytorch"}
+    with pytest.raises(InterruptedError):
+        Execute().preprocess(notebook, {"metadata": {"path": str(tmp_path)}, "nbgrader": names})
+    assert seen["rnn_course"] == ["__init__.py", "thresholds"]
+    assert modules(seen) == SEEN["cnn_lstm"]
+
+
 def test_the_kernel_of_an_assignment_cannot_import_its_answers(tmp_path):
     if reason := sandbox.unavailable_reason():
         pytest.skip(reason)
     notebook = nbformat.read("solutions/text_pipeline/pipeline.ipynb", as_version=4)
     manager = sandbox.kernel_manager(
-        "python3", tmp_path, packages=visible.packages(notebook, ["data"])
+        "python3", tmp_path, packages=visible.packages(notebook, courses.code())
     )
     client = Client(manager, 2**20)
     try:
@@ -99,9 +118,15 @@ for name in [*hidden, "rnn_course", "tests"]:
     except ImportError:
         pass
 assert not hasattr(check, "reference_networks")
+import importlib.util, pathlib
+for name in ["autograder", "rnn_course"]:
+    folder = pathlib.Path(importlib.util.find_spec(name).origin).parent
+    print(*sorted(path.name for path in folder.iterdir()))
 """
         cell = NotebookNode(cell_type="code", source=code, metadata={}, outputs=[])
         client.run(cell, 0, seconds=60)
     finally:
         client.close()
-    assert [output.get("text") for output in cell.outputs] == ["(2, 59)\n"]
+    assert [output.get("text") for output in cell.outputs] == [
+        "(2, 59)\n__init__.py api\n__init__.py thresholds\n"
+    ]
