@@ -20,6 +20,9 @@ PAGES = ["README.md", "CONTRIBUTING.md", "exercises/README.md", "autograder/READ
 PAGES += ["autograder/SECURITY.md", "data/README.md", "benchmarks/README.md", "deploy/README.md"]
 FOLDERS = "autograder benchmarks classes data deploy exercises lectures requirements rnn_course"
 PLACE = re.compile(rf"\b(?:{'|'.join(FOLDERS.split())}|solutions|tests)/[\w./*<>-]+")
+COMMAND = re.compile(
+    r"^(?:\w+=\S+ )*(?:python -m )?(make|autograder|nbgrader) ([a-z][a-z_-]*)", re.MULTILINE
+)
 NBGRADER = {
     name.replace("App", "").lower() for name in nbgrader.apps.__all__ if name.endswith("App")
 }
@@ -97,15 +100,19 @@ def test_python_names_exist(page):
 
 
 def test_commands_exist(page):
-    commands = "\n".join([*inline(page), *re.findall(r"```\w*\n(.*?)```", page, re.DOTALL)])
+    """`make check`, `autograder run …`, `nbgrader autograde …`, in a text and in blocks of code."""
+    lines = "\n".join([*inline(page), *re.findall(r"```\w*\n(.*?)```", page, re.DOTALL)])
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"\bmake ([a-z-]+)", commands)):
-        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), f"make {target}"
-    assert set(re.findall(r"(?<!from )\bautograder ([a-z][a-z-]*)", commands)) <= COMMANDS.keys()
-    used = set(re.findall(r"\bnbgrader ([a-z_]+)", commands))
-    assert {name.replace("_", "") for name in used} <= NBGRADER
+    known = {
+        "make": set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE)),
+        "autograder": COMMANDS.keys(),
+        "nbgrader": NBGRADER,
+    }
+    for program, command in COMMAND.findall(lines):
+        name = command.replace("_", "") if program == "nbgrader" else command
+        assert name in known[program], f"{program} {command}"
 
 
 def inline(page):
     """What stands in backticks within a text."""
-    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL))
+    return re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL))
