@@ -22,7 +22,7 @@ from autograder.quality import calibrate
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
-CUT = 3090, 3720  # rows of the feedback page that are shown
+CUT = 3158, 3850  # rows of the feedback page that are shown
 
 
 def load(name: str) -> dict:
