@@ -93,7 +93,8 @@ def measured() -> list[tuple[str, str, str, float, int]]:
 def leaderboard() -> str:
     """Test accuracy on IMDB of every model that a lecture trains, beside its source's number."""
     rows = []
-    for lecture, model, printed, mean, seeds in measured():
+    best_first = sorted(measured(), key=lambda row: -row[3])
+    for lecture, model, printed, mean, seeds in best_first:
         parameters = lectures.means(lecture, "parameters").get(model, (None,))[0]
         count = f"{parameters:,.0f}" if parameters else "–"
         rows.append([lecture[:2], model, count, printed, f"{mean:.3f}", str(seeds)])
