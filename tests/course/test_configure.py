@@ -1,9 +1,10 @@
-"""A course of somebody else, on pandas and scikit-learn: two lines of configuration, no more."""
+"""Courses of somebody else, one on pandas and scikit-learn: two lines of configuration, no more."""
 
 from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -134,24 +135,42 @@ def scores(folder: Path) -> dict[str, float]:
         return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        pytest.param(["nbgrader", "autograde", "birds"], id="by the judge"),
-        pytest.param(
-            ["nbgrader", "autograde", "birds", "--Execute.plain_tests={'*': 'in-kernel'}"],
-            id="in the kernel",
-        ),
-        pytest.param(["autograder", "grade", "birds", "--jobs", "1"], id="on Dask"),
-    ],
-)
-def test_another_course_is_graded(released, tmp_path, arguments):
+WAYS = {
+    "by the judge": ["nbgrader", "autograde"],
+    "in the kernel": ["nbgrader", "autograde", "--Execute.plain_tests={'*': 'in-kernel'}"],
+    "on Dask": ["autograder", "grade", "--jobs=1"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_another_course_is_graded(released, tmp_path, way):
     course = tmp_path / "birds"
-    subprocess.run(["cp", "-r", released, course], check=True)
-    output = command(course, *arguments)
+    shutil.copytree(released, course)
+    output = command(course, *WAYS[way], "birds")
     expected = {student: points for student, (_, points) in STUDENTS.items()}
     assert scores(course) == expected, output
     assert "with alerts" not in output
     command(course, "nbgrader", "generate_feedback", "birds")
     page = (course / "feedback/looked_up/birds/birds.html").read_text()
     assert "assert_frame_equal" not in page  # what is hidden stays hidden
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """What `nbgrader quickstart` makes, with our two lines at the end of its configuration."""
+    folder = tmp_path_factory.mktemp("quick") / "course101"
+    command(folder.parent, "nbgrader", "quickstart", folder.name)
+    with (folder / "nbgrader_config.py").open("a") as file:
+        file.write(CONFIG)
+    command(folder, "nbgrader", "generate_assignment", "ps1")
+    for student, handed_in in (("right", "source"), ("blank", "release")):
+        shutil.copytree(folder / handed_in / "ps1", folder / "submitted" / student / "ps1")
+    return folder
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_course_of_nbgraders_quickstart_is_graded(quickstart, tmp_path, way):
+    course = tmp_path / "course101"
+    shutil.copytree(quickstart, course)
+    output = command(course, *WAYS[way], "ps1")
+    assert scores(course) == {"right": 3, "blank": 0}, output  # the other 10 points are by hand
