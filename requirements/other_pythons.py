@@ -23,6 +23,9 @@ HERE = "{}.{}".format(*sys.version_info)
 FOLDER = install.ROOT / ".venvs"
 PACKAGED = ("autograder", "data", "rnn_course", "pyproject.toml", "README.md")
 TESTS = ["-m", "not slow and not real_data", "--ignore", "tests/course"]
+# They take half of the time, on kernels; those of the other courses show that these work.
+for slow in ("test_execute.py", "test_places.py"):
+    TESTS += ["--ignore", f"tests/grading/{slow}"]
 OTHER_COURSES = ["test_configure.py", "test_fourth_framework.py"]
 THEY_NEED = ["pandas", "scikit-learn", "matplotlib"]
 # not the folder's own packages, which pyproject.toml puts first
