@@ -27,6 +27,7 @@ from traitlets import Bool, Dict, Integer, List, Unicode, default
 from autograder import courses, syntax
 from autograder.api import check
 from autograder.gradebook import scores
+from autograder.grading.messages import NotGradedError
 from autograder.kernels import sandbox, visible
 from autograder.kernels.client import JudgeKernel, KernelLostError, StudentKernel, error_output
 from autograder.kernels.judge import ENDED_PYTHON
@@ -159,6 +160,11 @@ class NotebookRun:
             if self.in_judge:
                 self._start_judge()
             self.student.wait_until_ready()
+            if self.student.lacks_engine():
+                raise NotGradedError(
+                    "the kernel of the notebook has no package autograder: install it in the "
+                    f"environment of the kernel {self.nb.metadata.kernelspec.name!r}"
+                )
         stage, end = "imports", len(self.nb.cells)  # the first cell of a notebook imports
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type != "code":

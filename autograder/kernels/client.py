@@ -34,6 +34,9 @@ GRACE_SECONDS = 5  # to come back after an interrupt
 _RESTORE = "__import__('autograder.api.agent', fromlist=['agent']).restore_ipython()"
 
 
+_FIND = "__import__('importlib.util').util.find_spec('autograder') is None"
+
+
 class KernelLostError(Exception):
     """The kernel is dead or does not come back; the message says why."""
 
@@ -195,6 +198,12 @@ class StudentKernel(Client):
         if not isinstance(provisioner, LocalProvisioner) or provisioner.pid is None:
             raise KernelLostError("the kernel has no process on this machine")
         return provisioner.pid
+
+    def lacks_engine(self) -> bool:
+        """Whether it cannot import this package; to be asked before a student's code runs."""
+        reply = self.evaluate(_FIND)
+        answer = reply.get("user_expressions", {}).get("answer", {})
+        return answer.get("data", {}).get("text/plain") == "True"
 
     def restore_ipython(self) -> None:
         """Undo what the student's code has changed about how cells run, before a test in here."""

@@ -11,6 +11,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.gradebook import scores
 from autograder.gradebook.scores import Result
+from autograder.grading import execute
+from autograder.grading.messages import NotGradedError
+from autograder.kernels import sandbox
 
 CELLS = [
     cell("locked", "setup", "import numpy as np\nfrom autograder import check, student"),
@@ -207,6 +210,19 @@ def test_reasons(course):
         for c in course.autograded("function_exits").cells
     }
     assert "your code ended Python" in notes["add"]
+
+
+def test_without_the_engine_in_the_students_kernel_nothing_is_graded(tmp_path, monkeypatch):
+    """Otherwise every test fails, and everybody has 0 points."""
+    if reason := sandbox.unavailable_reason():
+        pytest.skip(reason)
+    monkeypatch.setattr(execute.visible, "packages", lambda *_, **__: {"autograder": []})
+    kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new_notebook(cells=copy.deepcopy(CELLS), metadata={"kernelspec": kernelspec})
+    names = {"assignment": "tiny", "notebook": "one"}
+    resources = {"metadata": {"path": str(tmp_path)}, "nbgrader": names}
+    with pytest.raises(NotGradedError, match="has no package autograder: install it"):
+        execute.Execute().preprocess(notebook, resources)
 
 
 def test_no_record_no_points():
