@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import errno
 import fnmatch
-import gzip
 import os
 import re
 import shutil
 import stat
-import tarfile
 import unicodedata
-import zipfile
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from nbgrader.api import Student
 from nbgrader.coursedir import CourseDirectory
@@ -37,34 +32,18 @@ from traitlets import Integer, List
 
 from autograder import files
 from autograder.api import wire
-
-NESTED = 3  # archives in each other: the download, a student's, and one in it
-DEPTH, LONGEST = 30, 1000  # of a file's path: folders, bytes
-CHUNK = 2**20
-JUNK = ["__MACOSX", ".DS_Store", "._*", "Thumbs.db", "desktop.ini"]
-BROKEN = (  # what reading an archive can lead to
-    *(OSError, ValueError, EOFError, RuntimeError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error, tarfile.TarError),
+from autograder.submissions import archives
+from autograder.submissions.archives import (
+    BROKEN,
+    NESTED,
+    Budget,
+    TooLargeError,
+    folder_of,
+    is_short,
+    safe_path,
 )
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes of memory
 
-
-class TooLargeError(Exception):
-    """An archive holds more than it may; the message says how much that is."""
-
-
-@dataclass
-class Budget:
-    """How much a student's archives may still hold, unpacked."""
-
-    bytes: int
-    files: int
-
-    def take(self, size: int, number: int = 0) -> None:
-        """Raises TooLargeError if there is not so much left."""
-        self.bytes, self.files = self.bytes - size, self.files - number
-        if self.bytes < 0 or self.files < 0:
-            raise TooLargeError("it holds more files or bytes than a student's archives may")
+JUNK = ["__MACOSX", ".DS_Store", "._*", "Thumbs.db", "desktop.ini"]
 
 
 class Extractor(ExtractorPlugin):
@@ -103,7 +82,7 @@ class Extractor(ExtractorPlugin):
             self.leave_out(path, "it cannot be read")
         elif not stat.S_ISREG(mode):
             self.leave_out(path, "it is a link or no regular file")
-        elif not _is_short(path.parts):
+        elif not is_short(path.parts):
             self.leave_out(path, "its path is too long")
         else:
             return True
@@ -133,7 +112,7 @@ class Extractor(ExtractorPlugin):
         top = [path for path in packed if len(path.parts) == 1]
         folders = [name for name in os.listdir(source) if (source / name).is_dir()]
         folders = [name for name in folders if not is_junk(Path(name), course)]
-        if len(top) != 1 or is_student(course, _folder(top[0]).name):
+        if len(top) != 1 or is_student(course, folder_of(top[0]).name):
             return None
         if folders:
             self.log.warning(
@@ -145,13 +124,13 @@ class Extractor(ExtractorPlugin):
         if re.match(self.parent.collector_plugin_inst.named_regexp or "$^", f"/{top[0]}"):
             return None
         self.log.info("%s is taken for the submissions of the whole class", top[0])
-        return _folder(top[0])
+        return folder_of(top[0])
 
     # ---------------------------------------------------------------- archives
 
     def _unpack(self, archive: Path, path: Path, depth: int = 1) -> bool:
         """Unpack `archive`, which lies at `path`, and the archives in it. False: it cannot be."""
-        folder = _folder(path)
+        folder = folder_of(path)
         made = not (self._target / folder).exists()
         self.log.info("Extracting from: %s", _shown(path))
         try:
@@ -178,16 +157,14 @@ class Extractor(ExtractorPlugin):
     def _place(self, archive: Path) -> Path:
         """Where an archive stays that cannot be unpacked: in the folder of whose name it bears."""
         top = archive.parent == (self.download or Path())
-        return _folder(archive) / archive.name if top else archive
+        return folder_of(archive) / archive.name if top else archive
 
     def _unpack_members(self, file: IO[bytes], folder: Path) -> Iterator[Path]:
         """Write an archive's files into `folder`; their paths."""
         budget = self._budget(folder)
-        is_zip = zipfile.is_zipfile(file)
-        file.seek(0)
-        for name, member in (_zip if is_zip else _tar)(file, budget):
-            with self._costs_only(f"{folder}/{name}"), member() as content:
-                path = folder / _safe(name)
+        for member in archives.members(file, budget):
+            with self._costs_only(f"{folder}/{member.name}"), member.open() as content:
+                path = folder / safe_path(member.name)
                 self._write(content, path, budget)
                 yield path
 
@@ -201,120 +178,10 @@ class Extractor(ExtractorPlugin):
         return self._budgets.setdefault(parts[0], Budget(self.max_bytes, self.max_files))
 
     def _write(self, source: IO[bytes], path: Path, budget: Budget | None = None) -> None:
-        """Make a new file; nothing is left of it if that fails."""
-        target = self._target / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "xb") as file:
-            try:
-                while chunk := source.read(CHUNK):
-                    if budget:
-                        budget.take(len(chunk))
-                    file.write(chunk)
-            except BaseException:
-                target.unlink()
-                raise
-
-
-def _folder(archive: Path) -> Path:
-    """Where an archive is unpacked: `work` for `work.zip` and for `work.tar.gz`."""
-    name = os.path.splitext(archive.name)[0]  # unlike Path.stem it never leaves only dots
-    inner, extension = os.path.splitext(name)
-    return archive.with_name(inner if extension == ".tar" else name)
-
-
-def _zip(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, Callable]]:
-    """Name and opener of every file in a zip file that is to be unpacked."""
-    entries, last = 0, b""
-    while chunk := file.read(CHUNK):  # counted before ZipFile makes an object of each
-        entries += (last + chunk).count(b"PK\1\2")
-        last = chunk[-3:]
-        if entries > budget.files:
-            raise TooLargeError(f"it holds more than {budget.files:,} files")
-    with zipfile.ZipFile(file) as packed:
-        members = [(_zip_name(info), info) for info in packed.infolist()]
-        members = [(name, info) for name, info in members if not name.endswith("/")]
-        total = sum(info.file_size for _, info in members)
-        if total > budget.bytes:
-            raise TooLargeError(
-                f"it would need {total / 2**20:,.0f} MiB, at most {budget.bytes / 2**20:,.0f} fit"
-            )
-        budget.take(0, len(members))
-        for name, info in members:
-            yield name, partial(_open_in_zip, packed, info)
-
-
-def _zip_name(info: zipfile.ZipInfo) -> str:
-    """The name in UTF-8 where a program forgot to say that it is, with `/` also from Windows."""
-    name = info.filename
-    if not info.flag_bits & 0x800:
-        with suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    return name.replace("\\", "/")
-
-
-def _open_in_zip(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if info.create_system == 3 and kind not in (0, stat.S_IFREG):  # 3: Unix
-        raise ValueError("it is a link or no regular file")
-    if info.compress_type not in METHODS:
-        raise ValueError("it is packed in an unusual way")
-    return packed.open(info)
-
-
-def _tar(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, Callable]]:
-    """As `_zip`, of a tar file, which may be compressed by gzip."""
-    compressed = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    content = _Bounded(gzip.GzipFile(fileobj=file) if compressed else file, budget.bytes)
-    with tarfile.open(fileobj=cast(IO[bytes], content), mode="r:") as packed:
-        for member in packed:
-            budget.take(0, 1)
-            if not member.isdir():
-                yield member.name, partial(_open_in_tar, packed, member)
-
-
-def _open_in_tar(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
-    content = packed.extractfile(member) if member.isreg() and not member.issparse() else None
-    if content is None:
-        raise ValueError("it is a link or no regular file")
-    return content
-
-
-class _Bounded:
-    """A file whose first bytes can be read, not too many at once: tarfile trusts what it reads."""
-
-    def __init__(self, file: IO[bytes] | gzip.GzipFile, most: int) -> None:
-        self._file, self._most = file, most + CHUNK  # some more for headers
-        self.tell = file.tell
-
-    def read(self, size: int) -> bytes:
-        """At most a chunk."""
-        if not 0 <= size <= CHUNK or self.tell() > self._most:
-            raise TooLargeError("it holds more than a student's archives may")
-        return self._file.read(size)
-
-    def seek(self, place: int) -> int:
-        """Go to a place that may be read."""
-        if place > self._most:
-            raise TooLargeError("it holds more than a student's archives may")
-        return self._file.seek(place)
+        archives.write(source, self._target / path, budget)
 
 
 # ------------------------------------------------------------------ names
-
-
-def _safe(name: str) -> Path:
-    """The path of an archive's file below the archive's folder. Raises ValueError."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if name.startswith("/") or re.match(r"[A-Za-z]:/", name) or ".." in parts:
-        raise ValueError("its name leads out of the archive")
-    if not parts or not _is_short(parts):
-        raise ValueError("its name is empty or too long")
-    return Path(*parts)
-
-
-def _is_short(parts: Sequence[str]) -> bool:
-    return len(parts) <= DEPTH and len(os.fsencode("/".join(parts))) <= LONGEST
 
 
 def _shown(text: Any) -> str:
@@ -381,7 +248,7 @@ class Collector(FileNameCollectorPlugin):
         app, plan = self.parent, {}
         self._extractor = app.extractor_plugin_inst
         root = Path(app._format_collect_path(app.extracted_directory))
-        self._archives = {self._below(_folder(path)) for path in self._extractor.unpacked}
+        self._archives = {self._below(folder_of(path)) for path in self._extractor.unpacked}
         by_student: dict[str, list[Found]] = defaultdict(list)
         for path, mode, _ in files.walk(root):
             if not stat.S_ISREG(mode) or path in self._extractor.unpacked:
