@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox grade attacks mutants test test-fast coverage test-python check glove lectures calibrate exercises lock lint clean python
+.PHONY: help setup sandbox grade attacks mutants test test-fast coverage test-python check glove lectures calibrate exercises lock site lint clean python
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -68,6 +68,16 @@ exercises: setup  ## make exercises/ from solutions/
 lock: setup  ## write requirements/*.txt anew from requirements/*.in
 	python requirements/lock.py
 
+site: .venv-site/made  ## make the site for reading in a browser: _site/index.html
+	.venv-site/bin/sphinx-build --quiet --fresh-env --fail-on-warning --jobs auto \
+		-c docs -d .venv-site/doctrees . _site
+
+.venv-site/made: requirements/site.txt | python
+	rm -rf .venv-site
+	if command -v uv >/dev/null; then uv venv --quiet --python $(PYTHON) .venv-site && uv pip install --quiet --python .venv-site -r $<; \
+	else $(PYTHON) -m venv .venv-site && .venv-site/bin/pip install --quiet -r $<; fi
+	touch $@
+
 lint: setup  ## check code and notebooks as pre-commit does
 	ruff check
 	ruff format --check
@@ -75,7 +85,7 @@ lint: setup  ## check code and notebooks as pre-commit does
 	$(if $(NOTEBOOKS),python -m autograder.quality.normalise --check $(NOTEBOOKS))
 
 clean:  ## remove the environments and caches; submissions and grades stay
-	rm -rf .venv .venv-gluon .venvs .setup.lock *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-gluon .venv-site .venvs _site .setup.lock *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:

@@ -1,4 +1,4 @@
-"""Write main.txt and gluon.txt anew from main.in and gluon.in (`make lock`).
+"""Write main.txt, site.txt and gluon.txt anew from main.in, site.in and gluon.in (`make lock`).
 
 uv locks main.txt for every platform and every Python of the course at once: what only some need
 carries a marker. Versions that need not change are kept; `--upgrade` takes the newest.
@@ -14,6 +14,7 @@ import install
 HERE = Path(__file__).resolve().parent
 FOR = {
     "main": ["--universal", "--python-version", install.VERSIONS[0]],
+    "site": ["--universal", "--python-version", install.VERSIONS[0]],
     "gluon": ["--python-version", install.GLUON_VERSION, "--python-platform", "linux"],
 }
 
