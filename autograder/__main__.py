@@ -12,6 +12,7 @@ from autograder import distribution
 
 # Command -> its module, with `add_options(parser)` and `main(options, further)`, and what it does.
 COMMANDS = {
+    "collect": ("submissions.download", "sort a platform's download into submitted/"),
     "grade": ("grading.coordinator", "grade what a class has handed in, on many workers"),
     "run": ("grading.single", "grade notebooks without a course"),
     "trial": ("grading.trial", "can plain tests run in the judge?"),
@@ -27,7 +28,7 @@ COMMANDS = {
     "attacks": ("quality.attacks", "run the attackers against three graders and compare"),
     "mutants": ("quality.mutants", "make small mistakes; do the tests notice them?"),
 }
-TAKES_MORE = {"grade", "trial"}  # options that they do not know are nbgrader's
+TAKES_MORE = {"collect", "grade", "trial"}  # options that they do not know are nbgrader's
 
 
 def main(arguments: list[str] | None = None) -> int:

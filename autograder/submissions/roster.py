@@ -58,8 +58,8 @@ class Roster:
         self._exact: dict[str, set[str]] = defaultdict(set)
         self._loose: dict[str, set[str]] = defaultdict(set)
         for student in self.students.values():
-            for word in (student.lms_user_id, student.email.casefold()):
-                self._exact[word].add(student.id)
+            for word in (student.lms_user_id, student.email):
+                self._exact[word.casefold()].add(student.id)
             for word in (student.id, *student.names):
                 self._loose[folded(word)].add(student.id)
 
@@ -111,7 +111,7 @@ def from_file(path: Path) -> Roster:
     rows = list(_rows(path))
     if not rows:
         raise RosterError(f"{path} is empty: it needs a header, id,first_name,last_name,email")
-    places = {}
+    places: dict[str, int] = {}
     for place, head in enumerate(rows[0]):
         for column, names in COLUMNS.items():
             if folded(head) in names:
