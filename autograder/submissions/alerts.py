@@ -53,6 +53,7 @@ DOTTED = _words("""
     os._exit os.abort os.chmod os.environ os.execv os.fork os.getppid os.kill os.popen os.setsid
     os.symlink os.system sys._getframe sys.modules sys.path sys.setprofile sys.settrace
     check.secret_seed""")
+INSIDE = ("check._", "student._")  # of what test cells may use
 ATTRIBUTES = _words("""
     __class__ __code__ __closure__ __globals__ __mro__ __subclasses__ ast_transformers do_execute
     f_back f_globals f_locals get_objects history_manager input_transformer_manager
@@ -352,7 +353,11 @@ def _suspicions(node: ast.AST, corpora: set[str]) -> Iterator[str]:
         yield f"uses {node.id}"
     elif isinstance(node, ast.Attribute):
         dotted = _dotted(node)
-        if node.attr in ATTRIBUTES or dotted in DOTTED | courses.odd_names():
+        if (
+            node.attr in ATTRIBUTES
+            or dotted in DOTTED | courses.odd_names()
+            or dotted.startswith(INSIDE)
+        ):
             yield f"uses {dotted}"
     elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
         yield from _suspicious_text(node.value)

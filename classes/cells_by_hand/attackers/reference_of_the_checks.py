@@ -1,5 +1,5 @@
 # ---
-# note: check.reference_networks, which the checks themselves use, behind another name
+# note: what the checks themselves use for reference networks, by whatever name they have it
 # kind: borrowed
 # known_from: a module that a module has imported
 # ---
