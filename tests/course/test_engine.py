@@ -19,7 +19,7 @@ BUILDS_ON = {
     "api": {"courses", "reference"},  # when a check is run, never when it is imported
     "reference": {"api", "courses"},
     "kernels": {"api", "syntax"},
-    "submissions": {"api", "courses", "files", "grading.messages", "syntax"},
+    "submissions": {"api", "courses", "files", "grading.messages", "outputs.terminal", "syntax"},
     "gradebook": {"api", "files", "grading.messages", "kernels"},
     "grading": {"api", "courses", "files", "gradebook", "kernels", "outputs", "submissions"}
     | {"syntax", "distribution"},
