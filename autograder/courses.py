@@ -61,10 +61,7 @@ def odd_names() -> frozenset[str]:
 
 def networks() -> dict[str, Network]:
     """The networks of all courses by name."""
-    found: dict[str, Network] = {}
-    for module in modules():
-        found |= getattr(module, "NETWORKS", {})
-    return found
+    return _merged("NETWORKS")
 
 
 def thresholds(assignment: str) -> Path:
@@ -84,7 +81,12 @@ def thresholds(assignment: str) -> Path:
 
 def recipes() -> dict[str, Recipe]:
     """The recipes of all courses by the name of their corpus."""
-    found: dict[str, Recipe] = {}
-    for module in modules():
-        found |= getattr(module, "RECIPES", {})
-    return found
+    return _merged("RECIPES")
+
+
+def _merged(attribute: str) -> dict[str, Any]:
+    return {
+        name: value
+        for module in modules()
+        for name, value in getattr(module, attribute, {}).items()
+    }

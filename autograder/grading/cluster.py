@@ -235,7 +235,7 @@ class GradingPlugin(WorkerPlugin):
         self.package = pickle.dumps(assignment)  # a worker need not import nbgrader to pass it on
         self.memory, self.process_bytes = assignment.memory, assignment.process_bytes
         self.threads = threads  # host -> how many submissions are graded there at a time
-        self.packages = ["autograder", *courses.code(), *assignment.course_packages]
+        self.packages = sorted({"autograder", *courses.code(), *assignment.course_packages})
         self.digest = code_digest(self.packages)
 
     def setup(self, worker: DaskWorker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import re
@@ -34,6 +35,12 @@ class TooLargeError(Exception):
 
 class HostileError(ValueError):
     """A file of an archive that no honest program writes there; the message says what it is."""
+
+
+def stop_if_full(error: BaseException) -> None:
+    """A full disk is no fault of a student's."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        raise error
 
 
 @dataclass

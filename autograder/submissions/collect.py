@@ -7,7 +7,6 @@ What cannot be unpacked or collected costs that file, with a warning, and nothin
 
 from __future__ import annotations
 
-import errno
 import fnmatch
 import os
 import re
@@ -22,17 +21,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from nbgrader.api import Student
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from nbgrader.utils import find_all_notebooks, parse_utc
-from sqlalchemy import create_engine, make_url, select
-from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Integer, List
 
 from autograder import files
 from autograder.api import wire
-from autograder.submissions import archives
+from autograder.submissions import archives, roster
 from autograder.submissions.archives import (
     BROKEN,
     NESTED,
@@ -41,6 +37,7 @@ from autograder.submissions.archives import (
     folder_of,
     is_short,
     safe_path,
+    stop_if_full,
 )
 
 JUNK = ["__MACOSX", ".DS_Store", "._*", "Thumbs.db", "desktop.ini"]
@@ -98,8 +95,7 @@ class Extractor(ExtractorPlugin):
         try:
             yield
         except BROKEN as error:
-            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                raise
+            stop_if_full(error)
             self.leave_out(path, error)
 
     def _is_archive(self, path: Path) -> bool:
@@ -139,8 +135,7 @@ class Extractor(ExtractorPlugin):
             if not written:
                 raise ValueError("it holds nothing that can be unpacked")
         except (TooLargeError, *BROKEN) as error:
-            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                raise
+            stop_if_full(error)
             self.log.warning("Not unpacked: %s, because %s", _shown(path), _shown(error))
             if made:
                 shutil.rmtree(self._target / folder, ignore_errors=True)
@@ -198,17 +193,7 @@ def is_student(course: CourseDirectory, name: str) -> bool:
     """Whether somebody of this name is in the gradebook or has handed something in."""
     if Path(course.root, course.submitted_directory, name).is_dir():
         return True
-    url = make_url(course.db_url)
-    if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):
-        return False
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:  # nbgrader's Gradebook would make tables
-            return bool(connection.scalar(select(Student.id).where(Student.id == name)))
-    except SQLAlchemyError:
-        return False
-    finally:
-        engine.dispose()
+    return name in roster.from_gradebook(course.db_url).students
 
 
 # ------------------------------------------------------------------ whose a file is

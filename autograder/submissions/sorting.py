@@ -6,7 +6,6 @@ time or the number that the platform gave; what a student's archive says of its 
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections import defaultdict
@@ -22,7 +21,13 @@ from nbgrader.utils import find_all_notebooks
 from sqlalchemy import make_url
 
 from autograder.submissions import archives, recovery
-from autograder.submissions.archives import BROKEN, Budget, HostileError, TooLargeError
+from autograder.submissions.archives import (
+    BROKEN,
+    Budget,
+    HostileError,
+    TooLargeError,
+    stop_if_full,
+)
 from autograder.submissions.collect import is_junk
 from autograder.submissions.notebooks import read_submission
 from autograder.submissions.platforms import COPY, NOTEBOOK, Parts
@@ -206,12 +211,6 @@ class Unpacker:
             stop_if_full(error)
             self.left_out.append((shown, str(error)))
             return []
-
-
-def stop_if_full(error: BaseException) -> None:
-    """A full disk is no fault of a student's."""
-    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        raise error
 
 
 def check(name: Parts) -> None:
