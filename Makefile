@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_WAIT_POLICY := passive
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox grade attacks mutants test test-fast coverage test-python check glove lectures calibrate exercises lock site lint clean python
+.PHONY: help setup sandbox grade attacks mutants test test-fast coverage test-python check glove lectures claims calibrate exercises lock site lint clean python
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ glove: setup  ## fetch the GloVe word vectors
 
 lectures: setup  ## run every lecture in full, keep the outputs, compare the results
 	python benchmarks/lectures.py
+
+claims: setup  ## do the lectures' sentences hold for every seed on file?
+	python benchmarks/claims.py
 
 calibrate: setup  ## measure the accuracy thresholds anew (ten seeds)
 	python -m autograder calibrate cnn_lstm --corpus longmemory
