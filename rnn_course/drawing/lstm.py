@@ -1,15 +1,14 @@
-"""The drawings of lecture 1: frames without and with their context, neurons, and the LSTM.
+"""Schemes without data: frames without and with their context, neurons, and the LSTM.
 
-`draw_lstm` takes the gates to show, so that the drawing grows with the derivation.
+`draw_lstm` takes the parts to show, so that the drawing grows with the derivation.
 """
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-RED, PINK, GREY = "#D55E00", "#CC79A7", "#999999"
-COLOURS = {"remember": RED, "learn": GREEN, "save": BLUE, "focus": PINK}
+from rnn_course.drawing import BLUE, GREEN, GREY, ORANGE, PINK, RED
+
+COLORS = {"remember": RED, "learn": GREEN, "save": BLUE, "focus": PINK}
 ROLES = {
     "remember": "remember\n(forget gate)",
     "learn": "learn\n(candidate)",
@@ -63,7 +62,7 @@ def draw_neurons():
 
 
 def draw_lstm(gates, title):
-    """The LSTM as far as these gates; the last one is in colour, the earlier ones are grey.
+    """The LSTM as far as these gates; the last one is in color, the earlier ones are grey.
 
     Gates are added in the order of the derivation: "remember", "learn", "save", "focus".
     """
@@ -72,8 +71,8 @@ def draw_lstm(gates, title):
     _blank(ax, (-0.6, 13.4), (bottom, 6))
     new = gates[-1] if gates else None
 
-    def colour(gate):
-        return COLOURS[gate] if gate == new else GREY
+    def color(gate):
+        return COLORS[gate] if gate == new else GREY
 
     _line(ax, [(0.9, 5), (11.9, 5)], "black", width=2.5)
     _arrow(ax, (11.9, 5), (12.2, 5))
@@ -86,36 +85,36 @@ def draw_lstm(gates, title):
         ax.text(0.7, 1.15, r"$wm_{t-1}$", ha="right", va="center", fontsize=13)
         ax.text(1.05, 0.4, r"$x_t$", ha="right", va="center", fontsize=13)
     if "remember" in gates:
-        _gate(ax, 2.4, "remember", "σ", colour("remember"))
-        _arrow(ax, (2.4, 2.5), (2.4, 4.65), colour("remember"))
-        _knot(ax, 2.4, 5, "×", colour("remember"))
+        _gate(ax, 2.4, "remember", "σ", color("remember"))
+        _arrow(ax, (2.4, 2.5), (2.4, 4.65), color("remember"))
+        _knot(ax, 2.4, 5, "×", color("remember"))
     if "learn" in gates:
-        _gate(ax, 6.8, "learn", "tanh", colour("learn"))
-        _arrow(ax, (6.8, 2.5), (6.8, 4.65), colour("learn"))
-        _knot(ax, 6.8, 5, "+", colour("learn"))
+        _gate(ax, 6.8, "learn", "tanh", color("learn"))
+        _arrow(ax, (6.8, 2.5), (6.8, 4.65), color("learn"))
+        _knot(ax, 6.8, 5, "+", color("learn"))
     if "save" in gates:
-        _gate(ax, 4.6, "save", "σ", colour("save"))
-        _line(ax, [(4.6, 2.5), (4.6, 3.6)], colour("save"))
-        _arrow(ax, (4.6, 3.6), (6.45, 3.6), colour("save"))
-        _knot(ax, 6.8, 3.6, "×", colour("save"))
+        _gate(ax, 4.6, "save", "σ", color("save"))
+        _line(ax, [(4.6, 2.5), (4.6, 3.6)], color("save"))
+        _arrow(ax, (4.6, 3.6), (6.45, 3.6), color("save"))
+        _knot(ax, 6.8, 3.6, "×", color("save"))
     if "focus" in gates:
-        _gate(ax, 9.0, "focus", "σ", colour("focus"))
-        _line(ax, [(9.0, 2.5), (9.0, 2.9)], colour("focus"))
-        _arrow(ax, (9.0, 2.9), (10.65, 2.9), colour("focus"))
-        _arrow(ax, (11.0, 5), (11.0, 4.35), colour("focus"))
-        _box(ax, 11.0, 3.95, "tanh", colour("focus"), height=0.7)
-        _arrow(ax, (11.0, 3.6), (11.0, 3.25), colour("focus"))
-        _knot(ax, 11.0, 2.9, "×", colour("focus"))
-        _line(ax, [(11.0, 2.55), (11.0, 1.1)], colour("focus"))
-        _arrow(ax, (11.0, 1.1), (12.2, 1.1), colour("focus"))
+        _gate(ax, 9.0, "focus", "σ", color("focus"))
+        _line(ax, [(9.0, 2.5), (9.0, 2.9)], color("focus"))
+        _arrow(ax, (9.0, 2.9), (10.65, 2.9), color("focus"))
+        _arrow(ax, (11.0, 5), (11.0, 4.35), color("focus"))
+        _box(ax, 11.0, 3.95, "tanh", color("focus"), height=0.7)
+        _arrow(ax, (11.0, 3.6), (11.0, 3.25), color("focus"))
+        _knot(ax, 11.0, 2.9, "×", color("focus"))
+        _line(ax, [(11.0, 2.55), (11.0, 1.1)], color("focus"))
+        _arrow(ax, (11.0, 1.1), (12.2, 1.1), color("focus"))
         ax.text(12.3, 1.15, r"$wm_t$", va="center", fontsize=13)
     ax.set_title(title, fontsize=12)
 
 
-def _gate(ax, x, name, function, colour):
-    _arrow(ax, (x, 1.1), (x, 1.5), colour)
-    _box(ax, x, 2.0, function, colour)
-    ax.text(x, 0.95, ROLES[name], fontsize=9.5, ha="center", va="top", color=colour)
+def _gate(ax, x, name, function, color):
+    _arrow(ax, (x, 1.1), (x, 1.5), color)
+    _box(ax, x, 2.0, function, color)
+    ax.text(x, 0.95, ROLES[name], fontsize=9.5, ha="center", va="top", color=color)
 
 
 def _blank(ax, xlim, ylim):
@@ -123,22 +122,22 @@ def _blank(ax, xlim, ylim):
     ax.axis("off")
 
 
-def _box(ax, x, y, text, colour, height=1.0):
+def _box(ax, x, y, text, color, height=1.0):
     corner, size = (x - 0.55, y - height / 2), (1.1, height)
     style = "round,pad=0,rounding_size=0.15"
-    ax.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, fc=colour, ec="none", zorder=3))
+    ax.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, fc=color, ec="none", zorder=3))
     ax.text(x, y, text, ha="center", va="center", color="white", fontsize=12, zorder=4)
 
 
-def _knot(ax, x, y, sign, colour):
-    ax.add_patch(Circle((x, y), 0.33, fc="white", ec=colour, lw=2, zorder=3))
-    ax.text(x, y - 0.03, sign, ha="center", va="center", fontsize=14, color=colour, zorder=4)
+def _knot(ax, x, y, sign, color):
+    ax.add_patch(Circle((x, y), 0.33, fc="white", ec=color, lw=2, zorder=3))
+    ax.text(x, y - 0.03, sign, ha="center", va="center", fontsize=14, color=color, zorder=4)
 
 
-def _line(ax, points, colour, width=1.8):
-    ax.plot(*zip(*points, strict=True), color=colour, lw=width, solid_capstyle="round", zorder=1)
+def _line(ax, points, color, width=1.8):
+    ax.plot(*zip(*points, strict=True), color=color, lw=width, solid_capstyle="round", zorder=1)
 
 
-def _arrow(ax, start, end, colour="black"):
-    style = {"arrowstyle": "-|>", "color": colour, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
+def _arrow(ax, start, end, color="black"):
+    style = {"arrowstyle": "-|>", "color": color, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", end, start, arrowprops=style, zorder=2)
