@@ -81,11 +81,12 @@ site: .venv-site/made  ## make the site for reading in a browser: _site/html/ind
 	else $(PYTHON) -m venv .venv-site && .venv-site/bin/pip install --quiet -r $<; fi
 	touch $@
 
-lint: setup  ## check code and notebooks as pre-commit does
+lint: setup  ## check code, spelling and notebooks as pre-commit does
 	ruff check
 	ruff format --check
+	typos
 	mypy
-	$(if $(NOTEBOOKS),python -m autograder.quality.normalise --check $(NOTEBOOKS))
+	$(if $(NOTEBOOKS),python -m autograder.quality.normalize --check $(NOTEBOOKS))
 
 clean:  ## remove the environments and caches; submissions and grades stay
 	rm -rf .venv .venv-gluon .venv-site .venvs _site .setup.lock *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -26,7 +26,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 from autograder.outputs.export import write_atomically
-from autograder.quality.normalise import normalise_text
+from autograder.quality.normalize import normalize_text
 from data import imdb, registry
 from rnn_course import claims
 
@@ -82,7 +82,7 @@ def run(path: Path, seed: int) -> tuple[dict, float]:
     if seed == 0:
         if [cell.source for cell in nbformat.read(path, as_version=4).cells] != committed:
             raise RuntimeError(f"{path.name} was edited while it ran; its outputs are not kept")
-        write_atomically(path, normalise_text(json.dumps(notebook)))
+        write_atomically(path, normalize_text(json.dumps(notebook)))
     return results, minutes
 
 

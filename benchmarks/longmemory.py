@@ -2,7 +2,7 @@
 
 Every number is the accuracy on 1,000 test reviews after training on 4,000, on two CPU threads, for
 several seeds (of the reviews and of the weights alike). Models that only see which words occur, or
-a few neighbouring words, must fail; models that carry a state along the review must succeed.
+a few neighboring words, must fail; models that carry a state along the review must succeed.
 
     python benchmarks/longmemory.py
 """

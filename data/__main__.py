@@ -35,12 +35,12 @@ BUILT_IN = "built in, nothing to fetch"
 
 def print_list() -> None:
     """A table of the corpora: what each is, its size, and where it is or how to get it."""
-    header = "corpus", "what", "size", "licence", "found, or how to get it"
+    header = "corpus", "what", "size", "license", "found, or how to get it"
     rows: list[tuple[str, ...]] = [header]
     for corpus in registry.CORPORA:
         found = ACTIONS[corpus.name].where() if corpus.name in ACTIONS else BUILT_IN
         place = str(found or f"python -m data fetch {corpus.name}")
-        rows.append((corpus.name, corpus.what, corpus.size, corpus.licence, place))
+        rows.append((corpus.name, corpus.what, corpus.size, corpus.license, place))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, tuple("-" * width for width in widths))
     for row in rows:

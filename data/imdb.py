@@ -32,7 +32,7 @@ CONTENT_SHA256 = "53401f63790d00988eaba68794083e8b1e613bdeb1396a7f8af4b16627000f
 
 _BUILD = "imdb-v1"
 _FILES = ("aclImdb", "aclImdb_v1.tar.gz", "aclImdb_labelled.tar.gz")
-_LABELLED = re.compile(r"(?:train|test)/(?:pos|neg)/\d+_\d+\.txt$")
+_LABELED = re.compile(r"(?:train|test)/(?:pos|neg)/\d+_\d+\.txt$")
 _SEPARATORS = b'!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 _TO_SPACE = bytes.maketrans(_SEPARATORS, b" " * len(_SEPARATORS))
 _NOT_GLUON = re.compile(r"[^A-Za-z0-9 ]")
@@ -365,9 +365,9 @@ def _read(source: Path, progress: bool) -> dict[str, bytes]:
 def _read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path, "r|*") as archive:
         for member in archive:
-            labelled = _LABELLED.search(member.name)
-            if labelled and member.isfile() and (file := archive.extractfile(member)):
-                yield labelled.group(), file.read()
+            labeled = _LABELED.search(member.name)
+            if labeled and member.isfile() and (file := archive.extractfile(member)):
+                yield labeled.group(), file.read()
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -384,7 +384,7 @@ def _check_content(reviews: dict[str, bytes], source: Path) -> None:
     expected = REVIEWS_PER_CLASS * len(LABELS) * len(SPLITS)
     if len(reviews) != expected:
         raise registry.CorpusDamaged(
-            f"{source} holds {len(reviews):,} labelled reviews, expected {expected:,}: "
+            f"{source} holds {len(reviews):,} labeled reviews, expected {expected:,}: "
             "it is incomplete, fetch it again."
         )
     digest = hashlib.sha256()

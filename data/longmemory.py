@@ -25,7 +25,7 @@ NUM_TRAIN, NUM_TEST = 4000, 1000
 QUICK_FRACTION = 4  # COURSE_QUICK=1 divides the sizes of `load` by this
 MAX_PEOPLE = 3  # who give their opinion in a review, the narrator included
 NUM_SENTENCES = 5  # of one review: an opening, one opinion per person, the rest neutral
-P_NEGATED, P_EMPHASISED = 0.3, 0.2
+P_NEGATED, P_EMPHASIZED = 0.3, 0.2
 PAD, UNK = 0, 1
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -297,7 +297,7 @@ def _verdict(draw: _Draw, grammar: Grammar, liked: int) -> str:
     adjective = draw.choice(grammar.positive if liked != negated else grammar.negative)
     if negated:
         return f"{draw.choice(grammar.negations)} {adjective}"
-    if kind < P_NEGATED + P_EMPHASISED:
+    if kind < P_NEGATED + P_EMPHASIZED:
         return f"{draw.choice(grammar.emphasis)} {adjective}"
     return adjective
 

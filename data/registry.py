@@ -47,12 +47,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Corpus:
-    """One row of `python -m data list`; licences and papers are in data/README.md."""
+    """One row of `python -m data list`; licenses and papers are in data/README.md."""
 
     name: str
     what: str
     size: str
-    licence: str
+    license: str
 
 
 IMDB = Source(
@@ -93,7 +93,7 @@ GLOVE_6B = Source(
 CORPORA = (
     Corpus(
         "imdb",
-        "50,000 labelled film reviews (Maas et al., 2011)",
+        "50,000 labeled film reviews (Maas et al., 2011)",
         f"{IMDB.megabytes:.0f} MB",
         "free for research, cite the paper",
     ),

@@ -373,11 +373,11 @@ def one_step(before: list, after: list, learning_rate: float) -> None:
     moved = max(float(np.max(np.abs(b - a), initial=0)) for b, a in zip(before, after, strict=True))
     if not moved <= 1.001 * learning_rate + 1e-6:
         message = (
-            f"with one batch of all examples, one epoch is one step of the optimiser; the weights "
+            f"with one batch of all examples, one epoch is one step of the optimizer; the weights "
             f"moved as far as {moved / learning_rate:.1f} steps; is batch_size used?"
         )
         raise CheckError(message)
-    print("✓ one batch is one step of the optimiser")
+    print("✓ one batch is one step of the optimizer")
 
 
 def shuffled(first: list, second: list) -> None:
@@ -396,7 +396,7 @@ def falls(before: float, after: float, what: str, by: float) -> None:
     if not after <= (1 - by) * before:
         message = (
             f"expected it to fall by at least {by:.0%}, found {before:.4f} before and "
-            f"{after:.4f} after; does every batch take a step of the optimiser?"
+            f"{after:.4f} after; does every batch take a step of the optimizer?"
         )
         raise CheckError(f"{what}: {message}")
     print(f"✓ {what} falls from {before:.3f} to {after:.3f}")

@@ -227,7 +227,7 @@ class _Renderer(IPythonRenderer):
 def markdown(source: str, attachments: dict | None = None) -> str:
     """Markdown as HTML, in which only harmless tags and attributes are left.
 
-    To sanitise what was rendered, not the source, keeps formulas and code as they were written.
+    To sanitize what was rendered, not the source, keeps formulas and code as they were written.
     """
     formula = f"formula-{secrets.token_hex(8)}"
     page = MarkdownWithMath(_Renderer(attachments or {}, formula)).render(source)

@@ -1,4 +1,4 @@
-"""Whole networks: recognised in a student's arrays, and computed from them.
+"""Whole networks: recognized in a student's arrays, and computed from them.
 
 A course names its networks in the attribute `NETWORKS` of its module (see `autograder.courses`);
 a test cell may also bring one of its own:
@@ -91,7 +91,7 @@ def weights_from_arrays(
     arrays: Sequence[tuple[str, np.ndarray]],
     sizes: Mapping[str, int],
 ) -> dict[str, tuple[Array, ...]]:
-    """Canonical weights from a model's (name, array) pairs, recognised by shape alone.
+    """Canonical weights from a model's (name, array) pairs, recognized by shape alone.
 
     Names are free, and appear in messages only. The pairs come in the order in which the framework
     lists a model's trainable arrays; that order matters only between biases of equal shape in one

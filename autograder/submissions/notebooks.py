@@ -63,7 +63,7 @@ class SubmissionExporter(NotebookExporter):
 
 
 class MendSubmission(NbGraderPreprocessor):
-    """Puts back what the assignment needs, and says so; runs before nbgrader's own sanitising.
+    """Puts back what the assignment needs, and says so; runs before nbgrader's own sanitizing.
 
     Afterwards nothing is the student's but the text of their answers and of their own cells.
     """

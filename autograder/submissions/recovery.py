@@ -117,7 +117,7 @@ def official_of(cell: NotebookNode, official: dict[str, Official]) -> Official |
 def recover(nb: NotebookNode, official: dict[str, Official], cell_ids: dict[str, str]) -> None:
     """Give every cell of the assignment its name; what was done about it becomes a note.
 
-    Where too little is recognised to tell what the answers are, the notebook is not graded.
+    Where too little is recognized to tell what the answers are, the notebook is not graded.
     """
     record = nb.metadata.autograder
     record.notes += _name_once(nb, official)

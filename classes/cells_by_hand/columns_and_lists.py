@@ -144,7 +144,7 @@ def backward_through_time(cell, d_last, x, weights):
     total["x"] = np.zeros(x.shape)
 
     def visit(t, h, c):
-        """Forwards on the way in, backwards on the way out."""
+        """Forward on the way in, backwards on the way out."""
         if t == x.shape[1]:
             return d_last, np.zeros(d_last.shape)
         if cell == "rnn":

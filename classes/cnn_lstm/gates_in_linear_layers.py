@@ -33,7 +33,7 @@ class Memory(nn.Module):
 
 
 class Features(nn.Conv1d):
-    """Features of pairs of neighbouring words: (N, T, D) -> (N, T // 2, C)."""
+    """Features of pairs of neighboring words: (N, T, D) -> (N, T // 2, C)."""
 
     def forward(self, x):
         x = super().forward(x.mT).relu().mT

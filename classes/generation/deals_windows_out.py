@@ -1,5 +1,5 @@
 # ---
-# note: the rows of a batch are neighbouring windows, so no row continues the row before
+# note: the rows of a batch are neighboring windows, so no row continues the row before
 # scores:
 #   language_model: {windows: 1}
 # ---

@@ -41,7 +41,7 @@ def test_list_tells_how_to_get_what_is_missing(capsys):
     assert cli.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == [
-        "corpus", "what", "size", "licence", "found,", "or", "how", "to", "get", "it",
+        "corpus", "what", "size", "license", "found,", "or", "how", "to", "get", "it",
     ]  # fmt: skip
     assert [line.split()[0] for line in lines[2:]] == [
         "imdb", "moby_dick", "glove", "glove-300d", "longmemory",

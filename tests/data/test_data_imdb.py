@@ -323,7 +323,7 @@ def test_truncated_archive(corpus, tmp_path, kept):
 
 def test_archive_that_ends_between_two_reviews(corpus, reviews, tmp_path):
     write_archive(corpus, dict(list(reviews.items())[:-1]))
-    with pytest.raises(registry.CorpusDamaged, match="holds 119 labelled reviews, expected 120"):
+    with pytest.raises(registry.CorpusDamaged, match="holds 119 labeled reviews, expected 120"):
         imdb.load_texts()
     assert_nothing_built(tmp_path)
 

@@ -419,9 +419,9 @@ def test_the_tricks_work_where_nothing_is_cleaned(course, browser, tmp_path):
     assert (folder / "autograded/hostile/tiny/ran").exists()
 
 
-@pytest.mark.parametrize("policy", ["with the page's policy", "by sanitising alone"])
+@pytest.mark.parametrize("policy", ["with the page's policy", "by sanitizing alone"])
 def test_formgrader_shows_nothing_active(course, browser, formgrader, policy):
-    browser.send("Page.setBypassCSP", enabled=policy == "by sanitising alone")
+    browser.send("Page.setBypassCSP", enabled=policy == "by sanitizing alone")
     try:
         address = f"{formgrader}/submissions/{submission(course, 'hostile')}/"
         assert act(browser, address) == set()
@@ -443,7 +443,7 @@ def test_formgrader_shows_nothing_active(course, browser, formgrader, policy):
         browser.send("Page.setBypassCSP", enabled=False)
 
 
-def test_the_policy_alone_stops_what_sanitising_would_miss(
+def test_the_policy_alone_stops_what_sanitizing_would_miss(
     course, browser, beacon, tmp_path, monkeypatch
 ):
     def unclean(source: str, **_: object) -> str:

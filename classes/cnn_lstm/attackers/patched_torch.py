@@ -1,5 +1,5 @@
 # ---
-# note: PyTorch's modules, optimisers and losses are replaced by ones that report success
+# note: PyTorch's modules, optimizers and losses are replaced by ones that report success
 # known_from: monkeypatching of the framework under test
 # ---
 # %% pytorch +top

@@ -1,7 +1,7 @@
 # ---
 # note: scripts and what loads from elsewhere in the written answer and in Markdown of its own
 # kind: scripts
-# known_from: Markdown that lets HTML through; sanitisers that look before rendering
+# known_from: Markdown that lets HTML through; sanitizers that look before rendering
 # no_alert: Markdown runs nothing in the kernel
 # markdown:
 #   - <script>fetch("https://canary-of-an-attacker.example")</script>

@@ -1,7 +1,7 @@
 # ---
 # note: Markdown cells of many kinds, each of which is slow to be rendered or cleaned
 # kind: floods
-# known_from: renderers and sanitisers whose cost grows with the square of their input
+# known_from: renderers and sanitizers whose cost grows with the square of their input
 # harmful: it may take hours
 # repeat:
 #   essay: ["*a **b _c ", 60000]

@@ -1,7 +1,7 @@
 """Notebooks as they are committed: stable cell ids, no run numbers, no trace of a machine.
 
-Run by pre-commit and `make lint`: `python -m autograder.quality.normalise [--check] NOTEBOOK…`.
-Sources, nbgrader metadata, the kernelspec and the outputs' content stay; normalising twice changes
+Run by pre-commit and `make lint`: `python -m autograder.quality.normalize [--check] NOTEBOOK…`.
+Sources, nbgrader metadata, the kernelspec and the outputs' content stay; normalizing twice changes
 nothing.
 """
 
@@ -25,7 +25,7 @@ SESSION_METADATA = {
     "ExecuteTime", "collapsed", "execution", "interpreter", "papermill", "scrolled", "signature",
     "vscode", "widgets",
 }  # fmt: skip
-# A path starts after anything but a name, or after a terminal colour code (which ends in a letter)
+# A path starts after anything but a name, or after a terminal color code (which ends in a letter)
 START = r"(\x1b\[[\d;]*m|(?<![\w.~-]))"
 PLACES = (
     (START + re.escape(COURSE) + r"(?=[/\\\s\"':]|$)", "."),
@@ -102,7 +102,7 @@ def _set_ids(cells: list[dict]) -> None:
         cell["id"] = name
 
 
-def normalise(notebook: dict) -> dict:
+def normalize(notebook: dict) -> dict:
     """The notebook (version 4 JSON) in the form that is committed; changes and returns it.
 
     Raises ValueError if it is not a version 4 notebook.
@@ -126,13 +126,13 @@ def normalise(notebook: dict) -> dict:
     return notebook
 
 
-def normalise_text(text: str) -> str:
-    """The contents of an .ipynb file, normalised and laid out as Jupyter and nbgrader write it.
+def normalize_text(text: str) -> str:
+    """The contents of an .ipynb file, normalized and laid out as Jupyter and nbgrader write it.
 
     Raises ValueError with one sentence if the text is not a valid notebook.
     """
     try:
-        notebook = normalise(json.loads(text))
+        notebook = normalize(json.loads(text))
         nbformat.validate(notebook)
     except json.JSONDecodeError as fault:
         raise ValueError(f"expected JSON, found an error in line {fault.lineno}") from fault
@@ -146,7 +146,7 @@ def normalise_text(text: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Rewrite the notebooks that need it; 1 if any did (or, with --check, would) or is broken."""
     parser = argparse.ArgumentParser(
-        prog="python -m autograder.quality.normalise", description=__doc__
+        prog="python -m autograder.quality.normalize", description=__doc__
     )
     parser.add_argument("--check", action="store_true", help="only say which would change")
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
     for file in options.notebooks:
         try:
             before = file.read_text(encoding="utf-8")
-            after = normalise_text(before)
+            after = normalize_text(before)
         except (OSError, ValueError) as fault:
             print(f"{file}: {fault}", file=sys.stderr)
             changed = True
@@ -164,12 +164,12 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         changed = True
         if options.check:
-            print(f"{file}: not normalised; run `python -m autograder.quality.normalise {file}`")
+            print(f"{file}: not normalized; run `python -m autograder.quality.normalize {file}`")
             continue
         draft = file.with_suffix(".new")
         draft.write_text(after, encoding="utf-8")
         draft.replace(file)
-        print(f"{file}: normalised")
+        print(f"{file}: normalized")
     return int(changed)
 
 

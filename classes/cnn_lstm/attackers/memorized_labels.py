@@ -1,6 +1,6 @@
 # ---
 # note: a table of all labels of the training and the validation set in place of a network
-# known_from: label leakage; memorised test sets
+# known_from: label leakage; memorized test sets
 # ---
 # %% pytorch +top
 from data import longmemory

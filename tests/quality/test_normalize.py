@@ -1,4 +1,4 @@
-"""The notebook normaliser: what goes, what stays to the byte, and that a second pass is idle."""
+"""The notebook normalizer: what goes, what stays to the byte, and that a second pass is idle."""
 
 import json
 
@@ -6,9 +6,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from autograder.quality import normalise
+from autograder.quality import normalize
 
-COURSE = normalise.COURSE
+COURSE = normalize.COURSE
 KERNELSPEC = {"display_name": "Gluon (MXNet 1.9.1)", "language": "python", "name": "gluon"}
 NBGRADER = {
     "grade": True,
@@ -65,7 +65,7 @@ def messy_notebook() -> dict:
 
 @pytest.fixture
 def clean() -> dict:
-    return json.loads(normalise.normalise_text(json.dumps(messy_notebook())))
+    return json.loads(normalize.normalize_text(json.dumps(messy_notebook())))
 
 
 def test_run_numbers_are_places(clean):
@@ -88,7 +88,7 @@ def test_places_become_the_same_on_every_machine(clean):
     ["the root/leaf ratio", "https://example.org/home/page", "a/root/b", "n/home", "0.5 /root"],
 )
 def test_words_that_only_look_like_places_stay(text):
-    assert normalise.without_places(text) == text
+    assert normalize.without_places(text) == text
 
 
 def test_nbgrader_metadata_and_sources_stay_to_the_byte(clean):
@@ -109,7 +109,7 @@ def test_ids_come_from_grade_ids_and_sources(clean):
     first, code, third = (cell["id"] for cell in clean["cells"])
     assert code == "q1-shape"
     assert third == f"{first}-2"
-    again = json.loads(normalise.normalise_text(json.dumps(messy_notebook())))
+    again = json.loads(normalize.normalize_text(json.dumps(messy_notebook())))
     assert [cell["id"] for cell in again["cells"]] == [first, code, third]
 
 
@@ -117,13 +117,13 @@ def test_a_good_id_stays_and_a_duplicate_gets_a_number():
     notebook = json.loads(json.dumps(new_notebook(cells=[new_markdown_cell(s) for s in "abc"])))
     for cell in notebook["cells"]:
         cell["id"] = "intro"
-    cells = normalise.normalise(notebook)["cells"]
+    cells = normalize.normalize(notebook)["cells"]
     assert [cell["id"] for cell in cells] == ["intro", "intro-2", "intro-3"]
 
 
 def test_twice_is_once_and_the_layout_is_nbformats_own():
-    once = normalise.normalise_text(json.dumps(messy_notebook()))
-    assert normalise.normalise_text(once) == once
+    once = normalize.normalize_text(json.dumps(messy_notebook()))
+    assert normalize.normalize_text(once) == once
     notebook = nbformat.reads(once, as_version=4)
     assert nbformat.writes(notebook) + "\n" == once
 
@@ -143,25 +143,25 @@ def test_twice_is_once_and_the_layout_is_nbformats_own():
 )
 def test_a_broken_notebook_is_one_sentence(text, sentence):
     with pytest.raises(ValueError, match=sentence):
-        normalise.normalise_text(text)
+        normalize.normalize_text(text)
 
 
 def test_the_command_rewrites_and_says_so(tmp_path, capsys):
     file = tmp_path / "lecture.ipynb"
     messy = json.dumps(messy_notebook())
     file.write_text(messy)
-    assert normalise.main(["--check", str(file)]) == 1
+    assert normalize.main(["--check", str(file)]) == 1
     assert file.read_text() == messy
-    assert "not normalised; run" in capsys.readouterr().out
-    assert normalise.main([str(file)]) == 1
-    assert file.read_text() == normalise.normalise_text(messy)
-    assert normalise.main(["--check", str(file)]) == 0
+    assert "not normalized; run" in capsys.readouterr().out
+    assert normalize.main([str(file)]) == 1
+    assert file.read_text() == normalize.normalize_text(messy)
+    assert normalize.main(["--check", str(file)]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["lecture.ipynb"]
 
 
 def test_the_command_leaves_a_broken_file_alone(tmp_path, capsys):
     file = tmp_path / "broken.ipynb"
     file.write_text('{"cells": [')
-    assert normalise.main([str(file)]) == 1
+    assert normalize.main([str(file)]) == 1
     assert file.read_text() == '{"cells": ['
     assert "broken.ipynb: expected JSON" in capsys.readouterr().err
