@@ -36,3 +36,19 @@ def build_cnn_lstm(**sizes):
     model = CNNLSTM(**sizes)
     model(keras.ops.zeros((1, 8), dtype="int32"))  # creates the weights
     return model
+
+
+# %% keras weights-answer
+def keras_weights(embedding, conv_weight, conv_bias, *others):
+    *gates, b_ih, b_hh, out_weight, out_bias = others
+    kernel = np.einsum("fdk->kdf", conv_weight)
+    kernels = [gate.swapaxes(0, 1).tolist() for gate in gates]
+    return (
+        embedding,
+        kernel,
+        conv_bias,
+        *kernels,
+        np.add(b_ih, b_hh),
+        out_weight.ravel()[:, None],
+        out_bias,
+    )

@@ -1,8 +1,8 @@
 # ---
-# note: the LSTM reads (T, N, C), so memory runs across reviews; Keras counts two biases
+# note: the LSTM reads (T, N, C), so across reviews; counts two biases in Keras, carries over one
 # scores:
 #   pytorch: {function: 0, training: 0, accuracy: 0}
-#   keras: {count: 3}
+#   keras: {count: 3, weights: 3}
 # ---
 # %% pytorch model-answer
 class CNNLSTM(nn.Module):
@@ -29,3 +29,9 @@ def count_parameters(vocab_size, embedding_dim, num_filters, kernel_size, hidden
         "lstm": 4 * hidden_size * (num_filters + hidden_size + 2),
         "classifier": hidden_size + 1,
     }
+
+
+# %% keras weights-answer
+def keras_weights(embedding, conv_weight, conv_bias, w_ih, w_hh, b_ih, b_hh, out_weight, out_bias):
+    convolution = [conv_weight.transpose(2, 1, 0), conv_bias]
+    return [embedding, *convolution, w_ih.T, w_hh.T, b_ih, out_weight.T, out_bias]

@@ -1,8 +1,8 @@
 # ---
-# note: view() mixes words and channels; Keras's default 'valid' convolution loses the last word
+# note: view() mixes up axes, of weights too; a 'valid' convolution in Keras loses the last word
 # scores:
 #   pytorch: {function: 0, accuracy: 0}
-#   keras: {shapes: 0, function: 0, accuracy: 0}
+#   keras: {shapes: 0, function: 0, accuracy: 0, weights: 1}
 # ---
 # %% pytorch model-answer
 class CNNLSTM(nn.Module):
@@ -35,3 +35,11 @@ def build_cnn_lstm(vocab_size, embedding_dim, num_filters, kernel_size, hidden_s
             layers.Dense(1, activation="sigmoid"),
         ]
     )
+
+
+# %% keras weights-answer
+def keras_weights(embedding, conv_weight, conv_bias, w_ih, w_hh, b_ih, b_hh, out_weight, out_bias):
+    filters, dim, kernel = conv_weight.shape
+    convolution = [conv_weight.reshape(kernel, dim, filters), conv_bias]
+    lstm = [w_ih.reshape(w_ih.shape[::-1]), w_hh.reshape(w_hh.shape[::-1]), b_ih + b_hh]
+    return [embedding, *convolution, *lstm, out_weight.reshape(-1, 1), out_bias]

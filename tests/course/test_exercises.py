@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from helpers import REPOSITORY, skip_without_kernel
 
+from autograder import syntax
 from autograder.quality import members
 
 ASSIGNMENTS = sorted(path.name for path in (REPOSITORY / "solutions").iterdir() if path.is_dir())
@@ -74,6 +75,21 @@ def test_points_sum_to_a_round_number(path):
     notebook = nbformat.read(path, as_version=4)
     total = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in notebook.cells)
     assert total % 5 == 0, f"{total} points"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_checks_are_folded_under_one_line(path):
+    """A student sees the task, and of a cell with tests its first line (JupyterLab shows that)."""
+    exercise = nbformat.read(REPOSITORY / "exercises" / path.parent.name / path.name, as_version=4)
+    tests = [cell for cell in exercise.cells if syntax.is_test(cell)]
+    assert tests
+    for cell in tests:
+        assert cell.metadata.jupyter.source_hidden, cell.id
+        points = cell.metadata.nbgrader.points
+        title = f"# Checks ({points:g} point{'s' * (points != 1)}): "
+        first = cell.source.split("\n")[0]
+        assert first.startswith(title), f"{cell.id}: {first}"
+        assert len(title) < len(first) <= 100, f"{cell.id}: {first}"
 
 
 def inside(source):
