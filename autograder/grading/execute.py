@@ -37,6 +37,11 @@ MAX_KERNELS = 3
 PAUSE_SECONDS = 0.3  # after each cell that is run again: what ends the kernel late shows here
 STAGES = ("kernels ready", "imports", "student cells", "tests", "shutdown")  # timed, in the log
 JUDGE_IMPORTS = {"autograder", "numpy", "math"}
+# Packages that were found to work in a process that forked after their import (see kernels.forks).
+FORKED = {
+    *("numpy", "scipy", "pandas", "sklearn", "matplotlib", "seaborn", "sympy", "networkx", "tqdm"),
+    *("torch", "keras", "tensorflow"),
+}
 
 
 class Execute(NbGraderPreprocessor):
@@ -77,6 +82,11 @@ class Execute(NbGraderPreprocessor):
     def _course_packages_default(self) -> list[str]:
         return courses.packages()
 
+    fork_kernels = Bool(
+        True,
+        help="Let kernels be forks of a process that has imported what locked cells import, where "
+        "that works. False starts Python anew for each.",
+    ).tag(config=True)
     gpu = Bool(False, help="Pass the GPU's device nodes into the sandbox.").tag(config=True)
 
     def preprocess(
@@ -92,7 +102,8 @@ class Execute(NbGraderPreprocessor):
             run.execute()
         finally:
             run.close()
-        resources.setdefault("autograder", {})["seconds"] = run.seconds
+        told = resources.setdefault("autograder", {})
+        told["seconds"], told["kernels"] = run.seconds, run.kinds
         return nb, resources
 
     def limits_of(self, assignment: str) -> Limits:
@@ -127,6 +138,7 @@ class NotebookRun:
         self.trial = settings.plain_trial.get(resources["nbgrader"]["notebook"], {})
         self.used: dict[int, set[str]] = {}  # what plain tests did with a student's objects
         self.kernels = 0
+        self.kinds: list[str] = []  # of the student's kernels: "forked", or why they are not
         self.results: dict[int, list[scores.Result]] = {}  # of test cells, part by part
         self.pending: dict[int, str] = {}  # test cells whose hidden part is still to run
         self.lost: dict[int, str] = {}  # cells that ended a kernel, and how
@@ -372,8 +384,11 @@ class NotebookRun:
             gpu=self.settings.gpu,
             cores=self.cores,
             sandbox=self.settings.sandbox,
+            preload=modules_to_preload(self.nb),
+            fork=self.settings.fork_kernels,
         )
         self._student = StudentKernel(manager, self.limits.output_bytes)
+        self.kinds.append(self._student.kind)
 
     def _files(self) -> list[str]:
         """The student's and the release's data files; nothing else that lies beside them."""
@@ -459,6 +474,25 @@ class NotebookRun:
         self.replaying = end
 
 
+def modules_to_preload(nb: NotebookNode) -> list[str]:
+    """What the notebook's locked cells import at their top level of `FORKED`, in their order."""
+    found = []
+    for node in _imports(nb, tests=False):
+        for name in [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]:
+            if name and name.partition(".")[0] in FORKED and name not in found:
+                found.append(name)
+    return found
+
+
+def _imports(nb: NotebookNode, tests: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The import lines at the top level of locked cells."""
+    for cell in nb.cells:
+        if cell.cell_type == "code" and is_locked(cell) and (tests or not is_grade(cell)):
+            for node in syntax.parse_cell(cell.source).body:
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    yield node
+
+
 def imports_for_judge(nb: NotebookNode, packages: Collection[str] = ()) -> tuple[str, bool]:
     """The import lines that test cells rely on, from locked cells; and whether tests are plain.
 
@@ -466,16 +500,11 @@ def imports_for_judge(nb: NotebookNode, packages: Collection[str] = ()) -> tuple
     packages and NumPy are taken, so the judge does not load a deep-learning framework.
     """
     lines = []
-    for cell in nb.cells:
-        if cell.cell_type != "code" or not is_locked(cell):
-            continue
-        for node in syntax.parse_cell(cell.source).body:
-            if isinstance(node, ast.ImportFrom):
-                imported = {(node.module or "").partition(".")[0]}
-            elif isinstance(node, ast.Import):
-                imported = {alias.name.partition(".")[0] for alias in node.names}
-            else:
-                continue
-            if imported <= {*JUDGE_IMPORTS, *packages}:
-                lines.append(ast.unparse(node))
+    for node in _imports(nb, tests=True):
+        if isinstance(node, ast.ImportFrom):
+            imported = {(node.module or "").partition(".")[0]}
+        else:
+            imported = {alias.name.partition(".")[0] for alias in node.names}
+        if imported <= {*JUDGE_IMPORTS, *packages}:
+            lines.append(ast.unparse(node))
     return "\n".join(lines), not any("autograder" in line for line in lines)

@@ -70,6 +70,7 @@ class Graded:
     took: float = 0.0  # seconds in all
     where: str = ""  # the machine that did it
     memory: int = 0  # the most bytes that it held at a time, kernels and all; 0: not looked at
+    kernels: dict[str, int] = field(default_factory=dict)  # "forked", or why fresh -> how many
 
 
 def to_line(answer: Graded | NotGradedError) -> bytes:
@@ -105,6 +106,10 @@ def from_line(line: bytes, names: Collection[str]) -> Graded:
             _number(found["took"]),
             where,
             int(_number(found["memory"])),
+            {
+                readable(kind, LONGEST): int(_number(count))
+                for kind, count in _few(found["kernels"].items())
+            },
         )
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"what came back is no graded submission ({error!r:.100})") from None

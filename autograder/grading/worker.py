@@ -104,6 +104,8 @@ class Grader:
         graded.notebooks[source.name] = target.read_bytes()
         for stage, seconds in resources["autograder"].get("seconds", {}).items():
             graded.seconds[stage] = graded.seconds.get(stage, 0.0) + seconds
+        for kind in resources["autograder"].get("kernels", []):
+            graded.kernels[kind] = graded.kernels.get(kind, 0) + 1
 
     def _converter(self, part: str) -> nbgrader.converters.Autograde:
         config = copy.deepcopy(self.config)
@@ -164,6 +166,8 @@ def merge(cpu: Graded, gpu: Graded, gpu_cells: dict[str, list[str]]) -> Graded:
     merged.memory = max(cpu.memory, gpu.memory)
     for stage in {**cpu.seconds, **gpu.seconds}:
         merged.seconds[stage] = cpu.seconds.get(stage, 0.0) + gpu.seconds.get(stage, 0.0)
+    for kind in {**cpu.kernels, **gpu.kernels}:
+        merged.kernels[kind] = cpu.kernels.get(kind, 0) + gpu.kernels.get(kind, 0)
     for name, content in cpu.notebooks.items():
         notebook = nbformat.reads(content.decode(), as_version=4)
         other = nbformat.reads(gpu.notebooks[name].decode(), as_version=4)

@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nbformat
 import zmq
@@ -24,6 +24,7 @@ from nbformat.v4 import new_output, output_from_msg
 from traitlets import default
 
 from autograder.api import wire
+from autograder.kernels import forks
 from autograder.kernels.judge import ENDED_PYTHON, ends_python
 
 MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
@@ -31,6 +32,7 @@ MAX_QUEUE = 256  # messages that wait to be read
 MAX_MESSAGE_BYTES = 4 * 2**20
 ANSWER_SECONDS = 20  # for a question that takes no time
 GRACE_SECONDS = 5  # to come back after an interrupt
+JUDGE_MODULES = {"ipykernel.kernelapp", "numpy", "autograder.kernels.judge"}
 _RESTORE = "__import__('autograder.api.agent', fromlist=['agent']).restore_ipython()"
 
 
@@ -199,6 +201,12 @@ class StudentKernel(Client):
             raise KernelLostError("the kernel has no process on this machine")
         return provisioner.pid
 
+    @property
+    def kind(self) -> str:
+        """'forked', or 'fresh' with the reason."""
+        why = getattr(self.km.provisioner, "fresh", "it has another provisioner")
+        return f"fresh: {why}" if why else "forked"
+
     def lacks_engine(self) -> bool:
         """Whether it cannot import this package; to be asked before a student's code runs."""
         reply = self.evaluate(_FIND)
@@ -208,6 +216,35 @@ class StudentKernel(Client):
     def restore_ipython(self) -> None:
         """Undo what the student's code has changed about how cells run, before a test in here."""
         self.evaluate(_RESTORE)
+
+
+class JudgeProvisioner(LocalProvisioner):
+    """Starts the judge's kernel as a fork of a process that has imported what judges need."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Have it forked; where that does not work, start it."""
+        environment = {**kwargs["env"], "JPY_PARENT_PID": "1"}  # it ends with what forked it
+        names = sorted(JUDGE_MODULES)
+        threads = {name: value for name, value in environment.items() if "THREADS" in name}
+        key = ("judge", *names, *sorted(threads.items()))
+        with open(os.devnull, "wb") as null:
+            try:
+                source = forks.get(key, lambda: forks.Zygote(names, list, environment))
+                request = {
+                    "argv": cmd,
+                    "sys_argv": [*forks.launcher(), *cmd[3:]],
+                    "cwd": kwargs.get("cwd") or os.getcwd(),
+                    "environment": environment,
+                    "code": forks.CODE,
+                    "prints": False,
+                    "inside": None,
+                }
+                process = forks.Forked(source.fork(request, [null.fileno()]))
+            except (forks.ForkError, OSError):
+                return await super().launch_kernel(cmd, **kwargs)
+        self.process = cast("Any", process)
+        self.pid = self.pgid = process.pid
+        return self.connection_info
 
 
 class JudgeKernel(Client):
@@ -222,7 +259,13 @@ class JudgeKernel(Client):
     ) -> None:
         self.environment, self.imports, self.prelude = environment, imports, prelude
         self.student: StudentKernel | None = None
-        super().__init__(AsyncKernelManager(kernel_name="python3", transport="ipc"), output_bytes)
+        manager = AsyncKernelManager(kernel_name="python3", transport="ipc")
+        spec = manager.kernel_spec
+        if spec is not None and forks.works_for(spec.argv):
+            manager.provisioner = JudgeProvisioner(
+                kernel_id=manager.kernel_id, kernel_spec=spec, parent=manager
+            )
+        super().__init__(manager, output_bytes)
 
     def _how_to_start(self) -> dict[str, Any]:
         """Without a TCP port, and with a folder of its own for what IPython keeps at home."""

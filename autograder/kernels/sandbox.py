@@ -8,6 +8,7 @@ allow-list of the file system and no network, and dies with everything it starte
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import json
 import os
@@ -23,7 +24,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -35,7 +36,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Dict, Int, List, Unicode
 
-from autograder.kernels import host, visible
+from autograder.kernels import forks, host, visible, zygote
 
 if sys.platform != "win32":
     import resource
@@ -185,7 +186,7 @@ def _failure_to_start(program: str) -> str | None:
                 timeout=20,
             )
         taken = _take_socket(trial.private("ipc", "k-1"), trial.private("zmq", "k-1"))
-        return _fault(done, trial.uid, taken)
+        return _fault(done, trial.uid, taken, [1, 2])
     except SandboxUnavailable as error:
         return str(error)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -194,7 +195,9 @@ def _failure_to_start(program: str) -> str | None:
         trial.release()
 
 
-def _fault(done: subprocess.CompletedProcess, uid: int | None, socket_taken: bool) -> str | None:
+def _fault(
+    done: subprocess.CompletedProcess, uid: int | None, socket_taken: bool, processes: list[int]
+) -> str | None:
     """What the trial start says is wrong, in one sentence; None if every wall stands."""
     try:
         found = json.loads(done.stdout)
@@ -218,7 +221,7 @@ def _fault(done: subprocess.CompletedProcess, uid: int | None, socket_taken: boo
         "no_new_privs": ["1"],
         "filter of system calls": ["2", *[errno.EPERM] * 2, *[errno.EAFNOSUPPORT] * 2],
         "network": ["lo"],
-        "processes": [1, 2],
+        "processes": processes,
         "read-only files": [False] * 4,
         "limits": [limits.cpu_seconds, limits.file_bytes, limits.open_files, limits.processes],
     }
@@ -247,7 +250,7 @@ def namespaces(uid: int | None) -> list[str]:
     return options
 
 
-def system_mounts(tmpfs_bytes: int = 64 * MiB) -> list[str]:
+def system_mounts(tmpfs_bytes: int = 64 * MiB, own_proc: bool = True) -> list[str]:
     """bwrap options for what every sandbox contains: system libraries, /proc, /dev, /tmp."""
     options = []
     for path in SYSTEM_PATHS:
@@ -255,7 +258,8 @@ def system_mounts(tmpfs_bytes: int = 64 * MiB) -> list[str]:
             options += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
             options += bind("--ro-bind", path)
-    options += ["--proc", "/proc", "--dev", "/dev"]
+    options += ["--proc", "/proc"] if own_proc else ["--bind", "/proc", "/proc"]
+    options += ["--dev", "/dev"]
     for path in ("/tmp", "/dev/shm"):
         options += ["--perms", "1777", "--size", str(tmpfs_bytes), "--tmpfs", path]
     return options
@@ -316,22 +320,28 @@ def inner_command(argv: list[str], limits: Limits, uid: int | None, gpu: bool = 
     """`argv` behind the steps taken inside the sandbox: give up root, then set the limits."""
     drop = ["--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs"]
     drop += [f"--{kind}=-all" for kind in ("bounding-set", "inh-caps", "ambient-caps")]
-    rlimits = {
-        "core": "0",
-        "cpu": f"{limits.cpu_seconds}:{limits.cpu_seconds + 5}",
+    bounds = [f"--{name}={soft}:{hard}" for name, (soft, hard) in rlimits(limits, gpu).items()]
+    return [
+        "--",
+        *([_tool("setpriv"), *drop, "--"] if uid is not None else []),
+        *(_tool("choom"), "-n", "1000", "--"),  # if the host runs out of memory, this goes first
+        *(_tool("prlimit"), *bounds, "--"),
+        *argv,
+    ]
+
+
+def rlimits(limits: Limits, gpu: bool = False) -> dict[str, tuple[int, int]]:
+    """What setrlimit(2) is to bound in a kernel: name -> soft and hard limit."""
+    same = {
+        "core": 0,
         "fsize": limits.file_bytes,
         "nofile": limits.open_files,
         "nproc": limits.processes,
     }
     if not gpu:
-        rlimits["as"] = limits.memory_bytes + 2 * (os.cpu_count() or 1) * RESERVED_PER_THREAD
-    return [
-        "--",
-        *([_tool("setpriv"), *drop, "--"] if uid is not None else []),
-        *(_tool("choom"), "-n", "1000", "--"),  # if the host runs out of memory, this goes first
-        *(_tool("prlimit"), *(f"--{name}={value}" for name, value in rlimits.items()), "--"),
-        *argv,
-    ]
+        same["as"] = limits.memory_bytes + 2 * (os.cpu_count() or 1) * RESERVED_PER_THREAD
+    bounds = {name: (value, value) for name, value in same.items()}
+    return {**bounds, "cpu": (limits.cpu_seconds, limits.cpu_seconds + 5)}
 
 
 def _tool(name: str) -> str:
@@ -589,11 +599,14 @@ class ScratchProvisioner(LocalProvisioner):
     environment = Dict(help="further environment variables")
     limits = Dict(help="fields of `Limits` that differ from their defaults")
     gpu = Bool(help="pass the GPU's device nodes")
+    preload = List(Unicode(), help="modules that are imported already if the kernel is a fork")
+    fork = Bool(True, help="let the kernel be a fork of a process with imports where that works")
     cores = List(Int(), help="the processor cores that it may use; none: all")
 
     run: Path | None = None  # private folder of this kernel, removed on cleanup
     skipped: list[str]  # files that were not copied: links, or outside `workdir`
     exit_reason: str | None = None  # why the kernel died by itself, in words
+    fresh = "it is in no sandbox"  # why the kernel is no fork; empty if it is one
 
     @property
     def bounds(self) -> Limits:
@@ -664,6 +677,7 @@ class SandboxProvisioner(ScratchProvisioner):
     bubblewrap: str | None = None  # the program; None: the one that has been found to work
     _lock: FileLock | None = None
     _group: Path | None = None
+    _door: forks.Door | None = None
     _looked = 0.0
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
@@ -720,11 +734,13 @@ class SandboxProvisioner(ScratchProvisioner):
         if self.uid is not None:
             os.chown(path, self.uid, self.uid, follow_symlinks=False)
 
-    def command(self, argv: list[str], env: Mapping[str, str], seccomp: int) -> list[str]:
+    def command(
+        self, argv: list[str], env: Mapping[str, str], seccomp: int, further: Iterable[str] = ()
+    ) -> list[str]:
         """The whole bwrap command line that runs `argv` with exactly the environment `env`."""
         limits = self.bounds
         program = shutil.which(argv[0]) or argv[0]
-        options = [*namespaces(self.uid), *system_mounts(limits.memory_bytes // 4)]
+        options = [*namespaces(self.uid), *further, *system_mounts(limits.memory_bytes // 4)]
         options += bind(
             "--bind", self.private("home"), HOME
         )  # first: a grader may be called student
@@ -769,10 +785,11 @@ class SandboxProvisioner(ScratchProvisioner):
         }
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
-        """Start the kernel's command under bubblewrap; its connection, as jupyter_client has it."""
+        """Start the kernel under bubblewrap; its connection, as jupyter_client has it."""
         limits = self.bounds
+        environment = self._environment(cmd[0], kwargs["env"])
+        source = self._zygote(cmd, environment)
         with open(self.private("stderr.log"), "wb") as log, _filter_file() as seccomp:
-            cmd = self.command(cmd, self._environment(cmd[0], kwargs["env"]), seccomp)
             settings = {
                 "memory.max": limits.memory_bytes,
                 "memory.swap.max": 0,
@@ -780,18 +797,116 @@ class SandboxProvisioner(ScratchProvisioner):
                 "pids.max": limits.processes,
             }
             self._group = _make_cgroup(_cgroup_parent(), self.private().name, settings)
-            if self._group:
-                join = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
-                cmd = ["/bin/sh", "-c", join, str(self._group), *cmd]
-            kwargs |= {"env": {}, "cwd": "/", "pass_fds": (seccomp,)}
             # The grader's terminal is not theirs to write to.
-            kwargs |= {"stdout": subprocess.DEVNULL, "stderr": log}
-            info = await super().launch_kernel(cmd, **kwargs)
+            kwargs |= {"env": {}, "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": log}
+            start = super().launch_kernel
+            if source is None:
+                cmd = self._in_group(self.command(cmd, environment, seccomp))
+                info = await start(cmd, **kwargs, pass_fds=(seccomp,))
+            else:
+                kwargs["preexec_fn"] = _lift_bound_beside(source, self.uid)
+                command, passed = self._open_door(environment, seccomp)
+                info = await start(self._in_group(command), **kwargs, pass_fds=passed)
+                self._enter(source, environment, log.fileno(), argv=cmd, code=forks.CODE)
         ports: Mapping[str, object] = info
         names = {f"k-{ports[f'{channel}_port']}" for channel in CHANNELS}
         arguments = (self.process, self.private("ipc"), self.private("zmq"), names)
         threading.Thread(target=_take_sockets, args=arguments, daemon=True).start()
         return info
+
+    def _in_group(self, cmd: list[str]) -> list[str]:
+        if self._group is None:
+            return cmd
+        join = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
+        return ["/bin/sh", "-c", join, str(self._group), *cmd]
+
+    # ---------------------------------------------------------------- by fork
+
+    def _zygote(self, cmd: list[str], environment: Mapping[str, str]) -> forks.Zygote | None:
+        """The process to fork for a kernel's command; None, with the reason in `fresh`, if none."""
+        self.fresh = self._why_fresh(cmd)
+        if self.fresh:
+            return None
+        threads = len(self.cores) or len(os.sched_getaffinity(0))  # decided by imports
+        names = {name: value for name, value in environment.items() if name != "PWD"}
+        key = (*sorted(names.items()), *self.preload, threads, self.uid is None)
+        try:
+            source = forks.get(key, lambda: _make_zygote(self, names), _prove)
+        except forks.ForkError as error:
+            self.fresh = f"a fork does not work here: {error}"
+            return None
+        names_of_files = {path.stem for path in self.folder.iterdir()}
+        shadows = names_of_files & {*source.modules, "ipykernel_launcher"}
+        if shadows:  # a fresh kernel would import these, as the student's own would
+            self.fresh = f"the submission has a file called like a module: {min(shadows)}"
+            return None
+        return source
+
+    def _why_fresh(self, cmd: list[str]) -> str:
+        if not self.fork:
+            return "forks are switched off"
+        if self.gpu:
+            return "it has a GPU"
+        if not forks.works_for(cmd):
+            return "it is no ipykernel of the grader's Python"
+        return ""
+
+    def _open_door(
+        self, environment: Mapping[str, str], seccomp: int
+    ) -> tuple[list[str], tuple[int, ...]]:
+        """A command that makes the sandbox without a kernel, and the files that it inherits.
+
+        Once it runs, `_enter` lets a fork in.
+        """
+        self._close_door()
+        self._door = door = forks.Door()
+        command = door.command(zygote.KERNEL)
+        return self.command(command, environment, seccomp, door.options), (seccomp, *door.passed)
+
+    def _enter(
+        self,
+        source: forks.Zygote,
+        environment: Mapping[str, str],
+        log: int,
+        *,
+        argv: list[str],
+        code: str,
+        prints: bool = False,
+    ) -> None:
+        """Have a process forked that enters the sandbox and runs `code` as the program `argv`."""
+        place = HOME / self.folder.name
+        launcher = [str(Path(argv[0]).name)] if argv[1] == "-c" else forks.launcher()
+        inside = {
+            "namespaces": _namespaces_to_enter(self.uid),
+            "rlimits": rlimits(self.bounds),
+            "uid": self.uid,
+            "cores": self.cores,
+            "filter": seccomp_filter(platform.machine()).hex(),
+        }
+        request = {
+            "argv": argv,
+            "sys_argv": [*launcher, *argv[3:]],
+            "cwd": str(place),
+            "environment": {**environment, "PWD": str(place)},
+            "code": code,
+            "prints": prints,
+            "inside": inside,
+        }
+        if self._door is None:
+            raise RuntimeError("the sandbox has no door")
+        self._door.leave()
+        with contextlib.ExitStack() as files:
+            passed = [log, self._door.status, self._door.ready]
+            if self._group:
+                group = os.open(self._group / "cgroup.procs", os.O_WRONLY)
+                files.callback(os.close, group)
+                passed.append(group)
+            source.fork(request, passed)
+
+    def _close_door(self) -> None:
+        if self._door is not None:
+            self._door.close()
+            self._door = None
 
     async def poll(self) -> int | None:
         """The same; about once a second, ends a kernel whose folder holds too much."""
@@ -810,6 +925,7 @@ class SandboxProvisioner(ScratchProvisioner):
 
     async def cleanup(self, restart: bool = False) -> None:
         """The same, and its cgroup; the user id is free again."""
+        self._close_door()
         if self._group:
             _remove_cgroup(self._group)
             self._group = None
@@ -819,12 +935,92 @@ class SandboxProvisioner(ScratchProvisioner):
 
     def release(self) -> None:
         """Give back the folders and the user id."""
+        self._close_door()
         if self.run is not None:
             self._finalizer()
             self.run = None
         if self._lock:
             self._lock.release()
             self._lock = None
+
+
+def _namespaces_to_enter(uid: int | None) -> int:
+    kinds = zygote.NEWNS | zygote.NEWUTS | zygote.NEWIPC | zygote.NEWPID | zygote.NEWNET
+    if os.path.exists("/proc/self/ns/cgroup"):
+        kinds |= zygote.NEWCGROUP
+    return kinds if uid is not None else kinds | zygote.NEWUSER
+
+
+def _lift_bound_beside(source: forks.Zygote, uid: int | None) -> Callable[[], None]:
+    """What bubblewrap's process does before it starts, so that forks of `source` may enter.
+
+    An ordinary user's process has rights over the user namespaces below its own only. So the
+    sandbox is made in the one that the zygote is in.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def prepare() -> None:
+        _lift_bound()
+        if uid is None and libc.setns(os.pidfd_open(source.pid), zygote.NEWUSER):
+            raise OSError(ctypes.get_errno(), "the zygote's user namespace is closed")
+
+    return prepare
+
+
+def _make_zygote(kernel: SandboxProvisioner, environment: Mapping[str, str]) -> forks.Zygote:
+    """A zygote that sees the files which `kernel` sees, without its folder, and all processes."""
+    options = ["--die-with-parent", "--new-session", "--clearenv"]
+    if kernel.uid is None:
+        options += ["--unshare-user", "--uid", str(USER_UID), "--gid", str(USER_UID)]
+    options += system_mounts(own_proc=False)
+    options += [*bind("--tmpfs", HOME)[:-1]]
+    for part in python_parts(sys.executable):
+        options += bind("--ro-bind", part)
+    options += [*bind("--ro-bind", forks.PROGRAM), "--chdir", str(HOME)]
+    for name, value in environment.items():
+        options += ["--setenv", name, value]
+
+    def wrap(argv: list[str]) -> list[str]:
+        if kernel.cores:
+            argv = [_tool("taskset"), "-c", ",".join(map(str, kernel.cores)), *argv]
+        return [_bubblewrap(tempfile.gettempdir())[0] or "bwrap", *options, "--", *argv]
+
+    modules = ["ipykernel.kernelapp", *kernel.preload]
+    return forks.Zygote(modules, wrap, {})
+
+
+def _prove(source: forks.Zygote) -> None:
+    """Let it fork into a sandbox and see whether all walls stand. Raises SandboxUnavailable."""
+    trial = SandboxProvisioner(kernel_id="trial", kernel_spec=KernelSpec(), workdir="/")
+    try:
+        trial._make_folders()
+        path = trial.private("ipc", "k-1")
+        with open(trial.private("trial.log"), "w+b") as log, _filter_file() as seccomp:
+            command, passed = trial._open_door({}, seccomp)
+            process = subprocess.Popen(
+                command,
+                pass_fds=passed,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                preexec_fn=_lift_bound_beside(source, trial.uid),
+            )
+            argv = ["python", "-c", _TRIAL, str(path)]
+            try:
+                trial._enter(source, {}, log.fileno(), argv=argv, code=_TRIAL, prints=True)
+                process.wait(20)
+            finally:
+                process.kill()
+                process.wait()
+            log.seek(0)
+            said = log.read().decode(errors="replace")
+        taken = _take_socket(path, trial.private("zmq", "k-1"))
+        done = subprocess.CompletedProcess(argv, process.returncode, said, said)
+        fault = _fault(done, trial.uid, taken, [1, zygote.KERNEL])
+        if fault:
+            raise SandboxUnavailable(fault)
+    finally:
+        trial.release()
 
 
 def kernel_manager(
@@ -839,6 +1035,8 @@ def kernel_manager(
     gpu: bool = False,
     cores: Iterable[int] = (),
     sandbox: bool = True,
+    preload: Iterable[str] = (),
+    fork: bool = True,
 ) -> AsyncKernelManager:
     """A manager for a kernel that runs student code; give it to nbclient, or start it yourself.
 
@@ -847,9 +1045,11 @@ def kernel_manager(
     appear at their own place, and of `packages` what is named (see `visible`). The kernel runs on
     `cores`, or on all if none are named.
     `sandbox=False` starts the same kernel in the same copy with no protection and no limits.
+    Where it can, the kernel is the fork of a process that has imported the modules `preload` (see
+    `forks`), unless `fork=False`.
 
     `km.provisioner` then tells: `folder` (the kernel's folder, for `read_file`), `skipped`,
-    `exit_reason`. Raises SandboxUnavailable where no sandbox can be started.
+    `exit_reason`, `fresh`. Raises SandboxUnavailable where no sandbox can be started.
     """
     reason = unavailable_reason() if sandbox else None
     if reason:
@@ -870,5 +1070,7 @@ def kernel_manager(
         limits=asdict(limits or Limits()),
         gpu=gpu,
         cores=list(cores),
+        preload=list(preload),
+        fork=fork,
     )
     return manager

