@@ -132,14 +132,14 @@ def attacks() -> str:
 
 
 def networks() -> list[tuple[str, dict]]:
-    """What `recipes.py` measured of each network, in the order of the lectures."""
+    """What `recipes.py` measured for each network, in the order of the lectures."""
     found = load("recipes")
     del found["command"]
     return sorted(found.items(), key=lambda item: item[1]["lecture"])
 
 
 def recipes() -> str:
-    """Seconds to the same accuracy, by a source's recipe and by ours."""
+    """Seconds to the same accuracy, with a source's recipe and with ours."""
     rows = []
     for name, found in networks():
         race = found["race"]
@@ -156,7 +156,7 @@ def recipes() -> str:
         for name, found in networks()
         if found["source"].get("waited", 0) >= 1
     ]
-    waiting = f"The sources' times contain waiting between epochs: {', '.join(waits)}."
+    waiting = f"The sources' times include waiting between epochs: {', '.join(waits)}."
     return f"{table(header, rows)}\n\n{waiting}"
 
 
@@ -195,18 +195,18 @@ def grading() -> str:
     header = [f"{found['submissions']} submissions", "time", "submissions per hour", "times stock"]
     stages = found["stages"]["two workers"]
     must, everything = stages["student cells"] + stages["tests"], sum(stages.values())
-    equal = "equal to the byte" if found["equal_grades"]["equal"] else "not equal"
+    equal = "identical, byte for byte" if found["equal_grades"]["equal"] else "not equal"
     return f"""{table(header, rows)}
 
-Two workers are {found["two_workers_to_one"]:.2f} times as fast as one, and the grades are {equal};
-a worker's processes hold {found["mib_per_worker"] / 1024:.1f} GiB at most. Students' cells and
-tests, which every grader must run, are {must / everything:.0%} of a worker's time: if all else took
-none, two cores would be {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as fast as stock
-nbgrader. Importing frameworks takes {stages["imports"] / everything:.0%}."""
+Two workers are {found["two_workers_to_one"]:.2f} times as fast as one, and the grades are {equal}.
+A worker's processes use at most {found["mib_per_worker"] / 1024:.1f} GiB. Students' cells and
+tests, which every grader must run, take {must / everything:.0%} of a worker's time: if everything
+else took no time, two cores would be {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as
+fast as stock nbgrader. Importing frameworks takes {stages["imports"] / everything:.0%}."""
 
 
 def cost_model() -> str:
-    """Hours for large classes on so many machines."""
+    """Hours for large classes by number of machines."""
     hours = load("grading")["cost_model"]["hours"]
     rows = [
         [f"{int(students):,}", *(f"{taken:.1f} h" for taken in by_machines.values())]
@@ -240,7 +240,7 @@ def warm_kernels() -> str:
 
 
 def booking() -> str:
-    """What the coordinator itself can do."""
+    """How much the coordinator itself can handle."""
     found = load("booking")
     speed = " and ".join(f"{rate:.0f}" for rate in found["per_second"])
     saved = f"{found['killed_after']:,}; {found['booked']:,}; {found['twice']}"
@@ -305,7 +305,7 @@ def draw_order_decides() -> None:
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle="--")
     axes.text(0.5, -0.75, "guessing", fontsize=8, ha="center")
     axes.set(xlim=(0.4, 1.08), xlabel="accuracy on 1,000 unseen reviews")
-    figure.suptitle("Where only the order of the words decides, it takes a memory")
+    figure.suptitle("When only word order decides, a model needs memory")
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(RESULTS / "order_decides.png", metadata={"Software": None})
@@ -330,13 +330,15 @@ def draw_leaderboard() -> None:
     axes.set_yticks(range(len(shown)), [name for _, name, _ in shown], fontsize=8)
     axes.set(xlim=(0.45, 0.95), xlabel="accuracy on the 25,000 test reviews of IMDB")
     axes.legend(loc="upper left", fontsize=8, frameon=False)
-    figure.suptitle("On real reviews counting words wins: IMDB pays little for memory", fontsize=11)
+    figure.suptitle(
+        "On real reviews, counting words wins: memory gains little on IMDB", fontsize=11
+    )
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(RESULTS / "leaderboard.png", metadata={"Software": None})
 
 
 def photograph() -> None:
-    """A student's feedback page from the sample class, cut to the question that went wrong."""
+    """A student's feedback page from the sample class, cropped to the question that went wrong."""
     folder = REPOSITORY / "grading" / "sample_class" / "cnn_lstm" / "feedback"
     page = folder / "forgets_batch_first" / "cnn_lstm" / "pytorch.html"
     target = RESULTS / "feedback.png"
