@@ -1,1 +1,1 @@
-"""A class graded: one notebook, one submission, this machine, a cluster."""
+"""Grading a class: one notebook, one submission, this machine, a cluster."""

@@ -57,7 +57,7 @@ def _format_path(
     for folder in (self.root, nbgrader_step):
         if found := re.search(r"[*?[%]", folder):
             problem = (
-                f"{folder} holds {found[0]!r}, which nbgrader or its gradebook takes for a "
+                f"{folder} holds {found[0]!r}, which nbgrader or its gradebook reads as a "
                 "pattern: rename the folder, or set COURSE_GRADING to another."
             )
             self.log.error(problem)
@@ -213,7 +213,7 @@ class Autograde(nbgrader.converters.Autograde):
                             ledger.keep(outcomes, assignment)
                             raise_if_interrupted()
             except KeyboardInterrupt:
-                self.log.error("Interrupted: run the same command again to go on.")
+                self.log.error("Interrupted: run the same command again to continue.")
                 raise
         self._finish(ledger, chosen)
 

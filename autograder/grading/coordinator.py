@@ -54,7 +54,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=int, metavar="N", help="workers here (default: the cores)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster, tcp://host:8786")
-    parser.add_argument("--student", nargs="+", default=[], help="only these (* and ? may be used)")
+    parser.add_argument(
+        "--student", nargs="+", default=[], help="only these (* and ? are wildcards)"
+    )
     parser.add_argument("--notebook", default="*", help="only this notebook")
     parser.add_argument(
         "--rerun",
@@ -63,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what is graded again: what failed, what is new, unfinished or changed (default), all",
     )
     parser.add_argument("--tier", choices=["cpu", "gpu"], default="cpu", help="how it is tested")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
 
 
 def main(options: argparse.Namespace, further: list[str]) -> int:

@@ -123,7 +123,9 @@ class Ledger:
                 continue
             try:
                 if not student.isprintable():
-                    raise RefusedError("the folder's name has signs that are no text: rename it")
+                    raise RefusedError(
+                        "the folder's name has characters that are not text: rename it"
+                    )
                 digest = journal.fingerprint(Path(folder), MAX_BYTES)
             except (RefusedError, OSError) as error:
                 self.fail(Failure(student, "", error))

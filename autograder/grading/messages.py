@@ -112,7 +112,7 @@ def from_line(line: bytes, names: Collection[str]) -> Graded:
             },
         )
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise ValueError(f"what came back is no graded submission ({error!r:.100})") from None
+        raise ValueError(f"what came back is not a graded submission ({error!r:.100})") from None
 
 
 def readable(text: str, longest: int, keep: str = "") -> str:

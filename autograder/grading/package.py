@@ -111,7 +111,7 @@ def read_files(
         if stat.S_ISDIR(mode) or path in leave_out or _is_ignored(name, ignore):
             continue
         if not stat.S_ISREG(mode):
-            log.warning("Left out, because it is no regular file: %s", path)
+            log.warning("Left out, because it is not a regular file: %s", path)
         elif size > MAX_BYTES:
             log.warning("Left out, because it is too large: %s", path)
         else:

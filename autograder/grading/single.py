@@ -1,7 +1,7 @@
-"""Notebooks graded against one source notebook, without a course: the command `autograder run`.
+"""Grade notebooks against one source notebook, without a course: the command `autograder run`.
 
-A course is made in a temporary folder and graded as `nbgrader autograde` does it, in the sandbox
-and by the judge, and thrown away; what stays is what is returned, and the feedback pages.
+It makes a course in a temporary folder, grades it like `nbgrader autograde`, in the sandbox and by
+the judge, and throws it away. Only the returned results and the feedback pages stay.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Question:
-    """One question of a submission.
+    """One question of a submission. `points` None: nobody has graded it yet.
 
-    `points` None: nobody has graded it yet. `note` says why points are missing, in words that a
-    student may read: what a hidden test found is not told.
+    `note` says why points are missing, in words that a student may read: it does not reveal what a
+    hidden test found.
     """
 
     name: str
@@ -61,10 +61,10 @@ class Question:
 
 @dataclass
 class GradedNotebook:
-    """What became of one submission.
+    """The result for one submission.
 
-    `score` adds up what has points so far; None where the notebook could not be graded, and `error`
-    says why. `alerts` point at what is worth reading (see `submissions.alerts`), `feedback` is the
+    `score` adds up the points so far; None if the notebook could not be graded, and then `error`
+    says why. `alerts` point at what is worth reading (see `submissions.alerts`). `feedback` is the
     page for the student, if pages were asked for and this one could be made.
     """
 
@@ -90,13 +90,12 @@ def grade(
 ) -> list[GradedNotebook]:
     """Grade notebooks against `source`, a notebook with nbgrader's cells; one result for each.
 
-    `feedback`: a folder for a page per submission. `files`: data that the notebooks read, put
-    beside them. `plain_tests`: where tests run that do not use `student` and `check`, see
-    `c.Execute.plain_tests`. `jobs`: how many are graded at the same time (default: the cores).
-    `timeout`: seconds for one cell.
-
-    Raises RefusedError if nothing can be graded, with the reason. Meanwhile this process works in a
-    temporary folder, so that no module that lies beside submissions is imported.
+    `feedback`: a folder for a page per submission. `files`: data that the notebooks read, put next
+    to them. `plain_tests`: where to run tests that do not use `student` and `check`, see
+    `c.Execute.plain_tests`. `jobs`: how many to grade at the same time (default: the cores).
+    `timeout`: seconds for one cell. Raises RefusedError, with the reason, if nothing can be graded.
+    During the call this process works in a temporary folder, so that it does not import modules
+    next to submissions.
     """
     given = [os.fspath(path) for path in submitted]
     students = {f"{i}-{_slug(path)}": Path(path).absolute() for i, path in enumerate(given, 1)}
@@ -156,7 +155,7 @@ def _read_source(path: Path) -> NotebookNode:
         raise RefusedError(f"The source {path} cannot be read: {error.strerror}.") from None
     except Exception as error:  # whatever an odd structure leads to
         reason = readable(f"{type(error).__name__}: {error}", 200)
-        raise RefusedError(f"The source {path} is no readable notebook ({reason}).") from None
+        raise RefusedError(f"The source {path} is not a readable notebook ({reason}).") from None
     if not has_tests:
         raise RefusedError(
             f"The source {path} has no test cell, so there is nothing to grade by: open it in "
@@ -199,7 +198,7 @@ def _release(
     except NbGraderException:
         raise RefusedError(
             "nbgrader cannot make an assignment of the source; the messages above say why. "
-            "`nbgrader update` mends an old format, `nbgrader validate` finds more."
+            "`nbgrader update` fixes an old format, `nbgrader validate` finds more."
         ) from None
 
 
@@ -222,7 +221,7 @@ def _hand_in(path: Path, target: Path) -> None:
     if stat.S_ISLNK(found.st_mode):
         raise RefusedError("it is a symbolic link, which is not followed; give the file itself")
     if not stat.S_ISREG(found.st_mode):
-        raise RefusedError("it is no file; give a notebook")
+        raise RefusedError("it is not a file; give a notebook")
     target.parent.mkdir(parents=True)
     if found.st_size > notebooks.MAX_BYTES:  # not graded, by its size alone
         target.touch()

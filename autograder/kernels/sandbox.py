@@ -985,7 +985,7 @@ def _make_zygote(kernel: SandboxProvisioner, environment: Mapping[str, str]) -> 
             argv = [_tool("taskset"), "-c", ",".join(map(str, kernel.cores)), *argv]
         return [_bubblewrap(tempfile.gettempdir())[0] or "bwrap", *options, "--", *argv]
 
-    modules = ["ipykernel.kernelapp", *kernel.preload]
+    modules = ["runpy", "ipykernel.kernelapp", *kernel.preload]
     return forks.Zygote(modules, wrap, {})
 
 

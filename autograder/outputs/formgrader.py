@@ -51,7 +51,9 @@ def _check_names(base: Any) -> None:
 
         for name in (*self.path_args, *self.path_kwargs.values()):
             if name and _MARKUP.search(name):
-                raise web.HTTPError(400, 'A name with < > " or \\ in it is not shown: rename it.')
+                raise web.HTTPError(
+                    400, 'A name that contains < > " or \\ is not shown: rename it.'
+                )
         await prepare(self, **options)
 
     base.prepare = prepare_checked

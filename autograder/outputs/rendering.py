@@ -119,7 +119,7 @@ class Budget:
             reason = "it takes too long"
         except Exception as error:
             reason = type(error).__name__
-        return plain(f"{text}\n[Shown as it was written; to render it was given up: {reason}.]")
+        return plain(f"{text}\n[Shown as it was written; rendering stopped:  {reason}.]")
 
 
 def _depth(page: str) -> int:

@@ -25,7 +25,7 @@ line = socket.socket(fileno=int(sys.argv[1]))
 requests = line.makefile("rb")
 pickle.load(requests)
 good = {{"notebooks": {{"one.ipynb": "{{}}"}}, "seconds": {{"tests": 0.5}}, "log": [[30, "hm"]],
-        "took": 1.0, "where": "", "memory": 0}}
+        "took": 1.0, "where": "", "memory": 0, "kernels": {{}}}}
 def send(found):
     line.sendall(json.dumps(found).encode() + b"\\n")
 while True:
@@ -70,24 +70,25 @@ MISDEEDS = {
     "line.close(); requests.close(); time.sleep(60)": "the process that graded it ended",
     f"os._exit({supervise.OUT_OF_MEMORY})": r"needed more than 2\.0 GiB of memory for itself",
     f"while True: {HUGE}": "what came back has more than 134217728 bytes",
-    "line.sendall(b'\\n')": "what came back is no graded submission",
-    "line.sendall(pickle.dumps(good) + b'\\n')": "what came back is no graded submission",
-    "send([])": "no graded submission",
-    "send(None)": "no graded submission",
+    "line.sendall(b'\\n')": "what came back is not a graded submission",
+    "line.sendall(pickle.dumps(good) + b'\\n')": "what came back is not a graded submission",
+    "send([])": "not a graded submission",
+    "send(None)": "not a graded submission",
     "send(good | {'notebooks': {}})": "not the notebooks that were sent",
     "send(good | {'notebooks': {'one.ipynb': '{}', '../x': ''}})": "not the notebooks that were",
-    "send(good | {'notebooks': {'one.ipynb': 5}})": "no graded submission",
-    "send(good | {'notebooks': {'one.ipynb': '\\ud800'}})": "no graded submission",
+    "send(good | {'notebooks': {'one.ipynb': 5}})": "not a graded submission",
+    "send(good | {'notebooks': {'one.ipynb': '\\ud800'}})": "not a graded submission",
     "send(good | {'took': float('nan')})": "a number was expected",
     "send(good | {'took': -1})": "a number was expected",
     "send(good | {'took': '1'})": "a number was expected",
     "send(good | {'memory': True})": "a number was expected",
+    "send(good | {'kernels': {'forked': 'x'}})": "a number was expected",
     "send(good | {'seconds': {'tests': 10**400}})": "a number was expected",
     "send(good | {'log': [[30, 'x']] * 2000})": "too many entries",
-    "send(good | {'log': [[30]]})": "no graded submission",
+    "send(good | {'log': [[30]]})": "not a graded submission",
     "send(good | {'where': None})": "a text was expected",
-    "line.sendall(b'[' * 10**6 + b'\\n')": "no graded submission",
-    "line.sendall(b'9' * 10**6 + b'\\n')": "no graded submission",
+    "line.sendall(b'[' * 10**6 + b'\\n')": "not a graded submission",
+    "line.sendall(b'9' * 10**6 + b'\\n')": "not a graded submission",
     "send({'reason': 'because', 'trace': 'of this', 'where': ''})": "^because$",
 }
 
