@@ -14,11 +14,11 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None
 
 
 def configure(c: Any, grading: Any = None) -> None:
-    """Let nbgrader grade by sandbox and judge: a line of a course's `nbgrader_config.py`.
+    """Let nbgrader grade with sandbox and judge: one line in a course's `nbgrader_config.py`.
 
-    `c` is what `get_config()` gives there. `grading`: a folder for everything about a class
-    (submissions, grades, feedback, gradebook); None: where nbgrader has it. What else the file
-    sets, above or below, is nbgrader's as ever.
+    `c` is what `get_config()` returns there. `grading`: a folder for everything about a class
+    (submissions, grades, feedback, gradebook); None: where nbgrader keeps it. Everything else that
+    the file sets, above or below, works as usual in nbgrader.
     """
     try:
         from autograder import configuration  # not above: students' kernels import this package
@@ -38,7 +38,7 @@ def distribution() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    """`check` and `student` for test cells, when they are asked for."""
+    """`check` and `student` for test cells, loaded when they are needed."""
     if name in ("check", "student"):
         return importlib.import_module(f"autograder.api.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

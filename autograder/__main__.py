@@ -13,20 +13,20 @@ from autograder import distribution
 # Command -> its module, with `add_options(parser)` and `main(options, further)`, and what it does.
 COMMANDS = {
     "collect": ("submissions.download", "sort a platform's download into submitted/"),
-    "grade": ("grading.coordinator", "grade what a class has handed in, on many workers"),
+    "grade": ("grading.coordinator", "grade a class, on many workers"),
     "run": ("grading.single", "grade notebooks without a course"),
-    "trial": ("grading.trial", "can plain tests run in the judge?"),
+    "trial": ("grading.trial", "say whether plain tests can run in the judge"),
     "release": ("quality.release", "write exercises/<assignment> from solutions/<assignment>"),
     "grade-class": (
         "quality.sample_class",
-        "grade the sample class and compare with the scores it must get",
+        "grade the sample class and compare with the expected scores",
     ),
     "calibrate": (
         "quality.calibrate",
         "train the reference solution with many seeds and set the thresholds",
     ),
     "attacks": ("quality.attacks", "run the attackers against three graders and compare"),
-    "mutants": ("quality.mutants", "make small mistakes; do the tests notice them?"),
+    "mutants": ("quality.mutants", "make small mistakes and see whether the tests notice them"),
 }
 TAKES_MORE = {"collect", "grade", "trial"}  # options that they do not know are nbgrader's
 
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _import(name: str) -> ModuleType | None:
-    """A command's module; None, with a sentence, where something that it needs is not installed."""
+    """A command's module; None, with a sentence, if something that it needs is not installed."""
     try:
         return import_module(name)
     except ModuleNotFoundError as error:

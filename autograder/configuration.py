@@ -1,4 +1,4 @@
-"""What `nbgrader` does in a course that is graded here; one line per decision."""
+"""What `nbgrader` does in a course that uses the autograder; one line per decision."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Course:
     ) -> str:
         """Run a command to its end and return what it printed.
 
-        `check`: raise CommandError if it fails. `variables`: further ones of the environment.
+        `check`: raise CommandError if it fails. `variables`: more environment variables.
         """
         done = subprocess.run(
             self.command(*arguments, program=program),
@@ -104,7 +104,7 @@ class Course:
     def hand_in(
         self, student: str, assignment: str, notebook: str, content: NotebookNode | str | bytes
     ) -> Path:
-        """Put a notebook among the submissions; returns where it lies."""
+        """Put a notebook among the submissions; returns its path."""
         path = self.folder / "submitted" / student / assignment / f"{notebook}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, NotebookNode):

@@ -55,7 +55,7 @@ def packages() -> list[str]:
 
 @functools.cache
 def odd_names() -> frozenset[str]:
-    """What of these packages no honest answer uses."""
+    """Names in these packages that no honest answer uses."""
     return frozenset(name for module in modules() for name in getattr(module, "ODD_NAMES", ()))
 
 
@@ -65,9 +65,9 @@ def networks() -> dict[str, Network]:
 
 
 def thresholds(assignment: str) -> Path:
-    """The file with an assignment's thresholds, or where the first course would have it.
+    """The file with an assignment's thresholds, or its place in the first course.
 
-    ValueError where no course has a folder for them.
+    ValueError if no course has a folder for them.
     """
     folders = [Path(m.THRESHOLDS) for m in modules() if hasattr(m, "THRESHOLDS")]
     paths = [folder / f"{assignment}.json" for folder in folders]

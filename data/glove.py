@@ -1,7 +1,7 @@
-"""GloVe word vectors (Pennington et al., 2014), the 400,000 words of glove.6B in 50 or 300 numbers.
+"""GloVe word vectors (Pennington et al., 2014): 400,000 words of glove.6B, 50 or 300 numbers each.
 
 `python -m data fetch glove` (or `glove-300d`) converts them once into the cache: the words as text,
-the vectors as one array that is memory-mapped.
+the vectors as one memory-mapped array.
 """
 
 import subprocess
@@ -51,13 +51,13 @@ def where(dim: int = 50) -> Path | None:
 def matrix(
     vocabulary: Sequence[str] | Mapping[str, int], dim: int = 50
 ) -> tuple[np.ndarray, float]:
-    """Initial embedding weights for a vocabulary, and the fraction of its words that was found.
+    """Initial embedding weights for a vocabulary, and the fraction of its words that were found.
 
-    Row i is the vector of `vocabulary[i]`; a mapping gives the row of each word and the matrix has
+    Row i is the vector of `vocabulary[i]`; a mapping gives the row of each word, and the matrix has
     rows up to the highest one. Rows without a vector are 0. float32, shape (rows, dim). The words
-    of glove.6B are in lower case and looked up as they are. CorpusMissing when the vectors are not
-    in the cache: they are large, so only `python -m data fetch` downloads them. Damaged ones are
-    converted again where the archive is at hand; CorpusDamaged elsewhere.
+    of glove.6B are in lower case and are looked up as they are. Raises CorpusMissing if the vectors
+    are not in the cache: they are large, so only `python -m data fetch` downloads them. Damaged
+    vectors are converted again if the archive is there; otherwise CorpusDamaged.
     """
     if not available(dim):
         name = _corpus_name(dim)

@@ -1,7 +1,7 @@
 """The Large Movie Review Dataset (Maas et al., 2011): 25,000 training and 25,000 test reviews.
 
 The reviews are read once from the archive or folder, checked against a digest of their content, and
-kept in the cache as NumPy arrays that are memory-mapped from then on. `load_data` gives the ids of
+kept in the cache as memory-mapped NumPy arrays. `load_data` gives the ids of
 `keras.datasets.imdb.load_data` in the same order; `load_texts` gives the reviews as strings.
 """
 
@@ -39,7 +39,7 @@ _NOT_GLUON = re.compile(r"[^A-Za-z0-9 ]")
 
 
 class Ragged(Sequence):
-    """Sequences of different lengths, stored end to end in one array and cut out when asked for.
+    """Sequences of different lengths, stored end to end in one array and cut out on demand.
 
     `x[i]` is an int32 array; `x[2:5]`, `x[indices]` and `x[mask]` are Ragged again and copy no ids;
     `x.lengths` holds the length of each sequence.
@@ -93,8 +93,9 @@ def where() -> Path | None:
 def load_texts(split: str = "train") -> tuple[list[str], np.ndarray]:
     """The reviews of one official split as written, and their labels (int8, 1 = positive).
 
-    In the order of the file names as strings, the positive reviews first: shuffle before cutting a
-    part off. CorpusMissing when there is no corpus, CorpusDamaged when it is not the published one.
+    They come in the order of the file names as strings, positive reviews first: shuffle before you
+    cut off a part. Raises CorpusMissing if there is no corpus, CorpusDamaged if it is not the
+    published one.
     """
     part = _part(split)
     text = np.asarray(part["text"]).data
@@ -116,11 +117,12 @@ def load_data(
 ) -> tuple[tuple[Ragged, np.ndarray], tuple[Ragged, np.ndarray]]:
     """`(x_train, y_train), (x_test, y_test)`: word ids as `keras.datasets.imdb.load_data` has them.
 
-    The arguments mean what they mean in Keras, its oddities included: only reviews *shorter* than
-    `maxlen` stay, `num_words` bounds the shifted ids, `num_words=None` turns the one highest id
-    into `oov_char`, and words that the training reviews do not have are skipped. Reviews come in
-    Keras's order. What differs: `x` is a Ragged of int32 ids instead of an object array of lists,
-    and without the word index file (see `get_word_index`) equally frequent words may swap ids.
+    The arguments mean what they mean in Keras, including its oddities: only reviews *shorter* than
+    `maxlen` stay, `num_words` limits the shifted ids, `num_words=None` turns the one highest id
+    into `oov_char`, and words that do not occur in the training reviews are skipped. Reviews come
+    in Keras's order. What differs: `x` is a Ragged of int32 ids instead of an object array of
+    lists, and without the word index file (see `get_word_index`) equally frequent words may swap
+    ids.
     """
     num_ranks = len(_words()) + 1
     values = np.arange(num_ranks) + (index_from or 0)  # by rank; rank 0 marks a review's start
@@ -154,8 +156,8 @@ def load_data(
 def get_word_index() -> dict[str, int]:
     """Every word of the training reviews with its rank: 1 for the most frequent of 88,584.
 
-    Equally frequent words are in the order of the index file that Keras publishes, if it was at
-    hand when the reviews were parsed (`verify` says so), else in the order of their bytes.
+    Equally frequent words are in the order of the index file that Keras publishes, if it was there
+    when the reviews were parsed (`verify` says so), otherwise in the order of their bytes.
     """
     return {word: rank for rank, word in enumerate(_words(), start=1)}
 
@@ -222,8 +224,8 @@ def tokenize(text: str) -> list[str]:
 def clean_gluon(text: str) -> list[str]:
     """The words of a text as the Gluon lecture cleans it.
 
-    New lines are dropped, the text is lowered, `<br />` becomes a space, every character other than
-    A-Z, a-z, 0-9 and space is deleted, and the rest is split at white space.
+    New lines are dropped, the text becomes lower case, `<br />` becomes a space, every character
+    other than A-Z, a-z, 0-9 and space is deleted, and the rest is split at white space.
     """
     lowered = text.replace("\n", "").lower().replace("<br />", " ")
     return _NOT_GLUON.sub("", lowered).split()
@@ -242,9 +244,9 @@ def _tokens(review: bytes) -> list[bytes]:
 
 
 def fetch(progress: bool = True) -> Path:
-    """Find or download the reviews and parse them into the cache; the cache's folder.
+    """Find or download the reviews and parse them into the cache; returns the cache's folder.
 
-    A cache that was damaged is parsed again, with a warning. CorpusDamaged if that cannot be done.
+    A damaged cache is parsed again, with a warning. Raises CorpusDamaged if that is not possible.
     """
     return registry.build(_BUILD, lambda folder: _parse(folder, progress))
 

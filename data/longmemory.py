@@ -1,9 +1,9 @@
 """Short film reviews, generated from a grammar, in which only the order of the words decides.
 
 Every review reports what one to three people think of a film, in random order. Its label is the
-*narrator's* opinion ("I", "me"), and several words stand between each person and their verdict, so
-a model has to remember who is speaking until the verdict comes. The word lists and sentence
-patterns are the plain text files in `data/grammar/`.
+*narrator's* opinion ("I", "me"). Several words come between each person and their verdict, so a
+model has to remember who is speaking until the verdict comes. The word lists and sentence patterns
+are the plain text files in `data/grammar/`.
 """
 
 import functools
@@ -122,9 +122,10 @@ def load(
 
 @functools.cache
 def vocabulary() -> tuple[str, ...]:
-    """All words of the grammar; a word's id is its place. 0 is `<pad>`, 1 is `<unk>`.
+    """All words of the grammar; a word's id is its position. 0 is `<pad>`, 1 is `<unk>`.
 
-    It depends on the grammar alone, so a model trained on one sample can be tested on any other.
+    It depends only on the grammar, so you can test a model that was trained on one sample on any
+    other.
     """
     return ("<pad>", "<unk>", *sorted(_grammar_words(_course_grammar())))
 
@@ -146,7 +147,7 @@ def max_words(distance: int | tuple[int, int] = DISTANCE) -> int:
 
 
 def encode(texts: Iterable[str], maxlen: int, padding: str = "pre") -> np.ndarray:
-    """Word ids, int32 (N, maxlen), padded with 0 in front ("pre") or behind ("post").
+    """Word ids, int32 (N, maxlen), padded with 0 before ("pre") or after ("post") the text.
 
     A word outside the vocabulary becomes 1. A text longer than `maxlen` is an error and is never
     cut, because the part cut off could hold the narrator's verdict.
@@ -178,7 +179,7 @@ def decode(tokens: Sequence[Sequence[int]]) -> list[str]:
 def read_grammar(folder: Path = GRAMMAR_FOLDER) -> Grammar:
     """Read and check a grammar folder; its files explain themselves.
 
-    Raises ValueError (FileNotFoundError for a missing file) with the file and entry to mend.
+    Raises ValueError (FileNotFoundError for a missing file) with the file and entry to fix.
     """
     grammar = Grammar(*(_entries(Path(folder) / f"{name}.txt") for name in Grammar._fields))
     for pattern in grammar.patterns:
@@ -231,7 +232,7 @@ class _Draw:
 
 def _checked_size(num_reviews: int) -> int:
     if not isinstance(num_reviews, int | np.integer) or num_reviews < 1:
-        raise ValueError(f"num_reviews must be a whole number from 1 on, not {num_reviews!r}.")
+        raise ValueError(f"num_reviews must be a whole number of at least 1, not {num_reviews!r}.")
     return int(num_reviews)
 
 
@@ -263,9 +264,9 @@ def _review(
 def _opinions(draw: _Draw, label: int) -> list[int]:
     """Who likes the film: the narrator first, then up to two others.
 
-    A narrator alone is the easy case to learn from. Several people are never of one mind, and
-    whatever the label, one of two, or one or two of three, like the film. So neither the number of
-    good verdicts nor the verdict at any one place tells which is the narrator's.
+    A narrator alone is the easy case to learn from. Several people never all agree, and whatever
+    the label, one of two, or one or two of three, like the film. So neither the number of good
+    verdicts nor the verdict at any one place tells which is the narrator's.
     """
     num_people = 1 + draw.below(MAX_PEOPLE)
     if num_people == 1:
@@ -374,7 +375,7 @@ def _check_pattern(pattern: str) -> None:
 
 
 def _check_opinion_words(grammar: Grammar) -> None:
-    """An opinion word may stand in its own list and nowhere else."""
+    """An opinion word may be in its own list and nowhere else."""
     groups = ("positive", "negative", "negations")
     for name in groups:
         own = {word for entry in getattr(grammar, name) for word in words(entry)}
@@ -384,7 +385,7 @@ def _check_opinion_words(grammar: Grammar) -> None:
             for entry in getattr(grammar, other):
                 if both := own & set(words(entry)):
                     raise ValueError(
-                        f'"{min(both)}" of {name}.txt also stands in {other}.txt ("{entry}"): '
+                        f'"{min(both)}" of {name}.txt is also in {other}.txt ("{entry}"): '
                         "a verdict would be ambiguous; use another word."
                     )
 
@@ -395,6 +396,6 @@ def _check_narrator(grammar: Grammar) -> None:
         for entry in getattr(grammar, name):
             if both := own & set(words(entry)):
                 raise ValueError(
-                    f'"{min(both)}" is the narrator and also stands in {name}.txt ("{entry}"): '
+                    f'"{min(both)}" is the narrator and is also in {name}.txt ("{entry}"): '
                     "the speaker would be ambiguous; use another word."
                 )

@@ -34,9 +34,9 @@ def where() -> Path | None:
 def text() -> str:
     """The novel from the heading of chapter 1 to the last word of the epilogue.
 
-    Project Gutenberg's header, the front matter and its closing lines are left out, lines end in a
+    Leaves out Project Gutenberg's header, the front matter and its closing lines. Lines end in a
     plain new line, and curly quotes become straight ones, so that editions agree as far as they
-    can. CorpusMissing when there is no file, CorpusDamaged when it is not the whole novel.
+    can. Raises CorpusMissing if there is no file, CorpusDamaged if it is not the whole novel.
     """
     _, novel = _whole()
     if not registry.quick():
@@ -64,10 +64,10 @@ def verify() -> str:
     """Check that the whole novel is there; a sentence about it, or CorpusDamaged."""
     path, novel = _whole()
     measured = hashlib.sha256(path.read_bytes()).hexdigest() == MEASURED_SHA256
-    edition = "the edition" if measured else "another edition than the one"
+    edition = "the edition" if measured else "not the edition"
     return (
         f"{len(_WORD.findall(novel.lower())):,} words in {NUM_CHAPTERS} chapters, "
-        f"{edition} on which the course was measured."
+        f"{edition} that the course was measured on."
     )
 
 

@@ -1,8 +1,8 @@
-"""The sources of the public corpora, and the three places where one is looked for.
+"""The sources of the public corpora, and the three places to look for one.
 
 In this order: the folder named by `COURSE_DATA`, the user's cache (`COURSE_CACHE` overrides where
-it is), a checksummed download. What is parsed is kept in the cache as a folder that either exists
-complete or not at all; one that was damaged later is noticed when it is used and built again.
+it is), a download with a checksum. Parsed corpora are kept in the cache as a folder that is either
+complete or absent; if one is damaged later, the next use notices and builds it again.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class CorpusError(Exception):
 
 
 class CorpusMissing(CorpusError):  # noqa: N818 - "missing" says more than "error"
-    """No real corpus was found and none could be downloaded: go on with the built-in one."""
+    """No real corpus was found or could be downloaded: continue with the built-in one."""
 
 
 class CorpusDamaged(CorpusError):  # noqa: N818

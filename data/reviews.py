@@ -1,4 +1,4 @@
-"""The reviews of the lectures: IMDB where it can be had, else the built-in corpus, said aloud.
+"""The reviews of the lectures: IMDB if it is available, otherwise the built-in corpus, with a note.
 
 The functions take the arguments of `data.imdb` and return what it returns, so that a lecture reads
 the same with either corpus.
@@ -20,7 +20,9 @@ def name() -> str:
     try:
         imdb.fetch()
     except CorpusMissing as missing:
-        print(f"{missing} This lecture goes on with the built-in corpus: its numbers will differ.")
+        print(
+            f"{missing} This lecture continues with the built-in corpus: its numbers will differ."
+        )
         return "longmemory"
     return "IMDB"
 

@@ -64,8 +64,8 @@ extensions += ["sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 root_doc = "index"
 nb_execution_mode = "off"
 nb_merge_streams = True
-nb_code_prompt_show = "Show the code of the figure"
-nb_code_prompt_hide = "Hide the code of the figure"
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 # "text" is how an unnamed block is shown, and grade.txt has no lexer
@@ -107,14 +107,14 @@ mathjax3_config = {"options": {"enableMenu": False}}
 
 # ---------------------------------------------------------------------------------- notebooks
 def only_draws(cell: dict) -> bool:
-    """Whether a cell's code is about its figure: it prints nothing and begins with drawing."""
+    """Whether a cell's code is about its figure: it prints nothing and starts with drawing."""
     before, _, after = "".join(cell["source"]).partition("plt.")
-    figures = all("image/png" in output.get("data", {}) for output in cell["outputs"])
-    return figures and after.count("\n") >= max(2, 2 * before.count("\n"))
+    figures = ["image/png" in output.get("data", {}) for output in cell["outputs"]]
+    return bool(figures) and all(figures) and after.count("\n") >= max(2, 2 * before.count("\n"))
 
 
 def figure_title(source: str, section: str) -> str:
-    """What a figure is called in the code that draws it, or else the section it stands in."""
+    """The title of a figure in the code that draws it, or else the section it is in."""
     named = (
         r'\.suptitle\(\s*"([^"]+)"',
         r'\.(?:set_)?title\(\s*"([^"]+)"',
@@ -145,9 +145,11 @@ def prepare(notebook: dict, name: str) -> None:
             headings = re.findall(r"^#+ (.+)$", source, re.MULTILINE)
             section = headings[-1] if headings else section
         elif any("image/png" in output.get("data", {}) for output in cell["outputs"]):
-            cell["metadata"]["mystnb"] = {"image": {"alt": figure_title(source, section)}}
-            if only_draws(cell):
-                cell["metadata"].setdefault("tags", []).append("hide-input")
+            alt = cell["metadata"].get("alt") or figure_title(source, section)
+            cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+        hidden = cell["metadata"].get("jupyter", {}).get("source_hidden")
+        if hidden or (cell["cell_type"] == "code" and only_draws(cell)):
+            cell["metadata"].setdefault("tags", []).append("hide-input")
     offer = f"[Download {name}](path:{name})"
     notebook["cells"].insert(
         1, {"cell_type": "markdown", "id": "download", "metadata": {}, "source": offer}

@@ -1,8 +1,8 @@
 """`make check`: one screen: what is installed and, for each gap, the command to type.
-`make sandbox`: whether student code can be locked up here, asked before anything is installed.
 
-Standard library only: it has to work before anything is installed. What needs a package is asked
-of the environments' own interpreters, in short scripts with a time limit.
+`make sandbox`: whether student code can be locked up here. Standard library only, because it has to
+work before anything is installed. What needs a package is asked of the environments' own
+interpreters, in short scripts with a time limit.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def main() -> int:
     if report.missing:
         print(f"\nRequired and missing: {report.missing}. The lines marked 'get it' say how.")
         return 1
-    print("\nEverything the course requires is here.")
+    print("\nEverything that the course requires is here.")
     return 0
 
 

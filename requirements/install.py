@@ -141,16 +141,16 @@ def shortcomings(no_gluon: str | None) -> list[str]:
     found = []
     reason = host.refusal() if platform.system() == "Linux" else None
     if reason and os.environ.get("COURSE_UNSANDBOXED") != "1":
-        found.append(f"Grading will refuse to run here, all else will work. {reason}")
+        found.append(f"Grading will refuse to run here; everything else will work. {reason}")
     if no_gluon:
-        found.append(f"The Gluon notebooks are left out, all else will work. {no_gluon}")
+        found.append(f"The Gluon notebooks are left out; everything else will work. {no_gluon}")
         return found
     try:
         ctypes.CDLL("libgomp.so.1")
     except OSError:
         found.append(
-            "The Gluon notebooks will not run here, all else will work. MXNet needs libgomp.so.1: "
-            "install it with `apt-get install libgomp1` or `dnf install libgomp`."
+            "The Gluon notebooks will not run here; everything else will work. MXNet needs "
+            "libgomp.so.1: install it with `apt-get install libgomp1` or `dnf install libgomp`."
         )
     return found
 
@@ -255,7 +255,7 @@ def explain(output: str) -> str:
         )
     errors = [line for line in output.splitlines() if line.lower().startswith("error")]
     reason = errors[-1].split(":", 1)[-1].strip() if errors else "no reason given"
-    return f"pip failed ({reason}): mend that, then type the same command again."
+    return f"pip failed ({reason}): fix that, then type the same command again."
 
 
 class Progress:
@@ -401,7 +401,7 @@ def alone() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another set-up is at work in this folder; waiting for it.", flush=True)
+            print("Another set-up is running in this folder; waiting for it.", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -1,7 +1,7 @@
-"""Write main.txt, site.txt and gluon.txt anew from main.in, site.in and gluon.in (`make lock`).
+"""Rewrite main.txt, site.txt and gluon.txt from main.in, site.in and gluon.in (`make lock`).
 
-uv locks main.txt for every platform and every Python of the course at once: what only some need
-carries a marker. Versions that need not change are kept; `--upgrade` takes the newest.
+uv locks main.txt for every platform and every Python of the course at once; what only some of them
+need carries a marker. Versions that need not change are kept; `--upgrade` takes the newest.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What is this course's own: its networks, its thresholds and how they were measured.
+"""What belongs to this course: its networks, its thresholds and how to measure them.
 
 The autograder finds it by the entry point `autograder.courses` in `pyproject.toml`.
 """

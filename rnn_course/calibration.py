@@ -1,6 +1,6 @@
 """How `autograder calibrate` measures the notebooks of this course, corpus by corpus.
 
-Test reviews are padded in front; where a network wants them otherwise, a locked function
+Test reviews are padded in front. If a network wants the padding elsewhere, a locked function
 `padding_behind` of its notebook moves it.
 """
 

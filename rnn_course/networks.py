@@ -37,7 +37,7 @@ def cnn_lstm(weights: Weights, tokens: ArrayLike) -> Array:
 def review_lstm(weights: Weights, tokens: ArrayLike) -> Array:
     """Word ids (N, T) -> one logit per review (N, 1), from the state after its last word.
 
-    Padding, id 0, leaves the state as it was, wherever it stands.
+    Padding, id 0, leaves the state as it was, wherever it is.
     """
     x = embedding(tokens, *weights["embedding"])  # (N, T, embedding_dim)
     _, (h, _) = lstm(x, *weights["lstm"], mask=np.asarray(tokens) != 0)  # (N, hidden_size)

@@ -1,8 +1,8 @@
-"""The only code of the autograder that runs beside a student's: it answers with data.
+"""The only code of the autograder that runs next to a student's code: it answers with data.
 
 A request is one JSON text (see `wire`), and so is an answer. Objects of the student stay here, in
-`Agent.objects`; what leaves is plain numbers, strings and arrays. Nothing here is trusted: the
-other side checks everything that it receives.
+`Agent.objects`; only plain numbers, strings and arrays leave. Nothing here is trusted: the other
+side checks everything that it receives.
 """
 
 from __future__ import annotations
@@ -69,10 +69,11 @@ class Agent:
         return self._export(function(*args, **kwargs))
 
     def use(self, action: str, args: list, kwargs: dict) -> wire.Packed:
-        """What a plain test does with names and objects (see ACTIONS), and all that came of it.
+        """Do what a plain test does with names and objects (see ACTIONS), and return the results.
 
-        `value` or what was `raised`, what was `printed`, which arguments were `changed`, and which
-        one the value is (`same`). Lists and the like hold references to what is no plain data.
+        The `value` or what was `raised`, what was `printed`, which arguments were `changed`, and
+        which one the value is (`same`). Lists and the like hold references to everything that is
+        not plain data.
         """
         given = {**dict(enumerate(args)), **kwargs}
         before = {key: text for key, arg in given.items() if (text := self._text(arg))}
@@ -150,7 +151,7 @@ class Agent:
         self.kept[place] = Copier().copy(names), weights
 
     def recall(self, place: int) -> None:
-        """Give names the meaning again that they had when `keep` was asked at `place`."""
+        """Give names the meaning again that they had when `keep` was called at `place`."""
         names, weights = self.kept[place]
         for name in [n for n in self.namespace if not _is_ipython(n) and n not in names]:
             del self.namespace[name]
@@ -191,7 +192,7 @@ class Agent:
             return self._refer(value, always=True)
 
     def _refer(self, value: Any, always: bool = False) -> Any:
-        """What crosses in place of a value that is no plain data: an array, or a reference."""
+        """What crosses in place of a value that is not plain data: an array, or a reference."""
         array = value if always else _to_numpy(value)
         if isinstance(array, np.ndarray):
             return array
@@ -239,8 +240,8 @@ ACTIONS: dict[str, Callable] = {
 class Copier:
     """Copies lists, tuples, dicts, sets, arrays and data frames; everything else stays itself.
 
-    What is the same object in two places is so in the copy, too. Beyond `MOST_COPIED` items and
-    bytes objects stay themselves: data of that size is rarely changed in place.
+    If one object is in two places, so is its copy. Beyond `MOST_COPIED` items and bytes, objects
+    stay themselves: data of that size is rarely changed in place.
     """
 
     MOST_COPIED = 200_000, 2**28
@@ -250,7 +251,7 @@ class Copier:
         self.done: dict[int, Any] = {}
 
     def copy(self, value: Any) -> Any:
-        """A copy of `value` down to what stays itself; `value` where that is so of it."""
+        """A copy of `value`, down to what stays itself; `value` itself if that is true of it."""
         kind = type(value)
         if kind not in (list, tuple, dict, set, np.ndarray) and not _is_frame(value):
             return value

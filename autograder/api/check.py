@@ -1,10 +1,10 @@
-"""What a test cell may require of a student's answer, and the sentence a student reads if it fails.
+"""What a test cell can require of an answer, and the sentence a student reads if it fails.
 
-Every check prints one line when it passes and raises CheckError with one sentence when it does not:
-what was expected, what was found, and, where the cause is known, what to do. Checks see data only
-(see `student`), so the same test cell runs on a laptop and in the judge. Of a hidden test that
-fails students read one fixed sentence (see `Hidden`). What a student chose (values, names) stands
-in a sentence cut and in printable characters (see `_cut`).
+Every check prints one line when it passes. When it fails, it raises CheckError with one sentence:
+what was expected, what was found and, if the cause is known, what to do. Checks see only data (see
+`student`), so the same test cell runs on a laptop and in the judge. If a hidden test fails,
+students read one fixed sentence (see `Hidden`). Whatever a student chose (values, names) appears in
+a sentence shortened and in printable characters (see `_cut`).
 """
 
 from __future__ import annotations
@@ -82,17 +82,17 @@ class Points:
 
 
 class Earned(float):
-    """Points earned in a test; where its visible part ends with them, the whole gives no more."""
+    """Points earned in a test. If its visible part ends with them, the whole gives no more."""
 
     def __repr__(self) -> str:
         return f"{float(self):.12g}"
 
 
 class Hidden:
-    """What students may read of a hidden part that failed: which of its parts, and no more.
+    """What students may read about a hidden part that failed: which of its parts, and no more.
 
-    The student's code sees the hidden data and could say it in whatever text it raises, returns or
-    chooses to fail at; so nothing but the author's own `titles` is kept.
+    The student's code sees the hidden data and could reveal it in any text that it raises, returns
+    or chooses to fail at. So only the author's own `titles` are kept.
     """
 
     def __init__(self, titles: set[str]) -> None:
@@ -109,7 +109,7 @@ _hidden: Hidden | None = None
 
 
 def hide(hidden: Hidden | None) -> None:
-    """Note failed parts in `hidden` from now on; None: no longer."""
+    """Note failed parts in `hidden` from now on; None: stop."""
     global _hidden
     _hidden = hidden
 
@@ -132,7 +132,7 @@ def _is(found: Any, expected: Any) -> bool:
 
 
 def entry(found: Any, key: str, what: str) -> Any:
-    """The value under `key` of `found`, a dict; it may have more keys than are asked for."""
+    """The value under `key` of `found`, a dict, which may have other keys, too."""
     if not isinstance(found, dict):
         _fail(what, f"a dict with the key {key!r}", type(found).__name__)
     if key not in found:
@@ -165,7 +165,7 @@ def close(
 
 
 def _pair(found: np.ndarray, expected: np.ndarray, errors: np.ndarray) -> str:
-    """Both arrays, or, of large ones, the place where they differ most."""
+    """Both arrays or, if they are large, the place where they differ most."""
     if found.size <= FEW:
         return f"expected {_show(expected)}, found {_show(found)}"
     worst = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))
@@ -186,7 +186,7 @@ def parameter_count(model: Model, expected: int) -> None:
 
 
 def layer_parameters(model: Model, expected: dict[str, int]) -> None:
-    """The parameters of each layer; what arrays a layer is made of and their names are free."""
+    """The parameters of each layer; how many arrays it has, and their names, do not matter."""
     _, arrays = model.weights()
     if not _deal_out([array.size for _, array in arrays], list(expected.values())):
         found = _layers(arrays)
@@ -206,7 +206,7 @@ def output_shape(
     """The shape of the output for inputs of shape `tokens` = (N, T), whose ids are all 1.
 
     `tokens` may also be an array of inputs. The output must depend on the weights: a constant of
-    the right shape is no network.
+    the right shape is not a network.
     """
     inputs = tokens if isinstance(tokens, np.ndarray) else np.ones(tokens, dtype=np.int32)
     found = model.predict(inputs)
@@ -230,11 +230,11 @@ def same_function(
 ) -> None:
     """`model` computes what the NumPy `reference` computes with the same weights.
 
-    Compared twice: with the weights the model has, and with random ones that are put into it, so
-    that a model whose weights hide a wrong step is found out. `reference` is the name of a course's
-    network or a `autograder.reference.Network`, `sizes` are the arguments the model was built with,
-    `output` is 'logits' or 'probability'. `tokens` are the inputs, or the shape (N, T) of ids that
-    are drawn below `sizes["vocab_size"]`.
+    Compared twice: with the weights that the model has, and with random ones that are put into it,
+    which reveals a model whose weights hide a wrong step. `reference` is the name of a course's
+    network or a `autograder.reference.Network`, `sizes` are the arguments that the model was built
+    with, `output` is 'logits' or 'probability'. `tokens` are the inputs, or the shape (N, T) of ids
+    that are drawn below `sizes["vocab_size"]`.
     """
     rng = np.random.default_rng(seed)
     inputs = _inputs(tokens, sizes, rng)
@@ -270,7 +270,7 @@ def _compare(
     _expect_shape(found, expected.shape)
     what = f"{output} for inputs of shape {inputs.shape}, {weights_name}"
     hint = (
-        "the layers fit, but they are not connected as asked: compare axes, padding, activation, "
+        "the layers fit, but they are not connected correctly: compare axes, padding, activation, "
         "pooling and which step is classified"
     )
     close(found, expected, what, tolerance, hint)
@@ -284,7 +284,7 @@ def _in_numpy(
     inputs: np.ndarray,
     output: str = "logits",
 ) -> np.ndarray:
-    """What the network `reference` with these weights makes of `inputs` (N, ...): (N, C)."""
+    """The outputs of the network `reference` with these weights for `inputs` (N, ...): (N, C)."""
     # Here, because a student's kernel does not have it: it answers questions of some assignments.
     from autograder import reference as networks
 
@@ -309,9 +309,9 @@ def known(
     output: str = "logits",
     tokens: tuple[int, int] | np.ndarray = (5, 21),
 ) -> dict[str, Any]:
-    """`reference` and `sizes` for `cross_entropy`, if that is what `model` computes; else nothing.
+    """`reference` and `sizes` for `cross_entropy` if `model` computes that network; else nothing.
 
-    So a training loop can be judged beside a network that is another one than was asked for.
+    So a test can judge a training loop even if the network is not the required one.
     """
     inputs = _inputs(tokens, sizes, np.random.default_rng(0))
     try:
@@ -323,7 +323,7 @@ def known(
 
 
 def _random_like(arrays: list[tuple[str, np.ndarray]], rng: Any) -> list[np.ndarray]:
-    """Random weights of the size that keeps the signal's: every step then shows in the output."""
+    """Random weights that keep the size of the signal, so that every step shows in the output."""
     return [
         (rng.normal(size=array.shape) / max(1, min(array.shape, default=1)) ** 0.5).astype("f4")
         for _, array in arrays
@@ -331,7 +331,7 @@ def _random_like(arrays: list[tuple[str, np.ndarray]], rng: Any) -> list[np.ndar
 
 
 def _with_random_weights(model: Model, tokens: np.ndarray, draws: int = 1) -> list[np.ndarray]:
-    """What `model` answers with random weights, several times; it then gets its own ones back."""
+    """What `model` answers with random weights, several times; then its own weights come back."""
     rng = np.random.default_rng(0)
     _, arrays = model.weights()
     outputs = []
@@ -381,11 +381,11 @@ def one_step(before: list, after: list, learning_rate: float) -> None:
 
 
 def shuffled(first: list, second: list) -> None:
-    """Two trainings from the same weights end differently, because their batches differ."""
+    """Two training runs from the same weights end differently, because their batches differ."""
     if all(np.array_equal(a, b) for a, b in zip(first, second, strict=True)):
         message = (
-            "two trainings from the same weights end with the same weights, to the last digit; "
-            "shuffle the examples anew in every epoch"
+            "two training runs from the same weights end with exactly the same weights; "
+            "shuffle the examples in every epoch"
         )
         raise CheckError(message)
     print("✓ batches are shuffled")
@@ -412,13 +412,13 @@ def accuracy(
     sizes: dict[str, int] | None = None,
     num_classes: int = 1,
 ) -> None:
-    """The share of examples classified rightly is at least `at_least` (see `threshold`).
+    """The share of correctly classified examples is at least `at_least` (see `threshold`).
 
     `tokens` are the inputs (N, ...), `labels` (N,) whole numbers from 0. `num_classes` is the
-    number of the model's outputs for each: 1 where there are two classes and it gives one logit or
-    the probability of class 1. Where the network is known, `reference` and `sizes` (see
-    `same_function`), its outputs are computed here from the model's weights, and the model is not
-    asked: what it says could come from elsewhere.
+    number of outputs per example: 1 if there are two classes and the model gives one logit or the
+    probability of class 1. If the network is known, give `reference` and `sizes` (see
+    `same_function`): then its outputs are computed here from the model's weights, and the model is
+    not asked, because its answers could come from elsewhere.
     """
     scores = _scores(model, tokens, labels, output, reference, sizes, num_classes)
     chosen = scores[:, 0] > 0 if num_classes == 1 else np.argmax(scores, axis=1)
@@ -439,10 +439,10 @@ def accuracy(
 
 
 def threshold(name: str, corpus: str) -> float:
-    """The calibrated threshold of '<assignment>/<notebook>', as `autograder calibrate` kept it.
+    """The calibrated threshold of '<assignment>/<notebook>', as `autograder calibrate` stored it.
 
-    Mean accuracy of seeded runs less four standard deviations. `corpus`: a recipe of the course
-    (see `autograder.courses`).
+    It is the mean accuracy of seeded runs minus four standard deviations. `corpus`: a recipe of the
+    course (see `autograder.courses`).
     """
     from autograder import courses  # here: a student's kernel does not have it
 
@@ -458,13 +458,13 @@ def threshold(name: str, corpus: str) -> float:
 
 
 def secret_seed() -> str:
-    """A seed that only the grader knows; where there is none (a laptop) a public one."""
+    """A seed that only the grader knows; without one (on a laptop), a public seed."""
     path = os.environ.get("COURSE_SECRET_FILE")
     return Path(path).read_text(encoding="utf-8").strip() if path else "public"
 
 
 def tier() -> str:
-    """'cpu' (small data, the default) or 'gpu' (the real ones too), from COURSE_TIER."""
+    """'cpu' (small data, the default) or 'gpu' (real data, too), from COURSE_TIER."""
     value = os.environ.get("COURSE_TIER", "cpu")
     if value not in ("cpu", "gpu"):
         raise ValueError(f"expected COURSE_TIER to be cpu or gpu, found {value!r}")
@@ -474,9 +474,9 @@ def tier() -> str:
 def _expect_learning(
     model: Model, tokens: np.ndarray, labels: np.ndarray, output: str, num_classes: int
 ) -> None:
-    """With random weights, what `model` says must have nothing to do with the labels.
+    """With random weights, the answers of `model` must have nothing to do with the labels.
 
-    Otherwise its answers come from somewhere else: remembered labels, rules, a look at the tests.
+    Otherwise they come from somewhere else: memorized labels, rules, a look at the tests.
     """
     some = slice(None, None, max(1, len(tokens) // 200))
     tokens, labels = tokens[some], np.asarray(labels, dtype=np.float64)[some]
@@ -545,8 +545,8 @@ def _named(layers: dict[str, int]) -> str:
 def _deal_out(sizes: list[int], totals: list[int]) -> bool:
     """Whether arrays of these sizes make up layers with these totals.
 
-    A layer may be one module, several (an LSTM of one linear layer per gate) or bare arrays, so
-    every way to put arrays together counts; after many tries without success there is none.
+    A layer can be one module, several (an LSTM with one linear layer per gate) or bare arrays, so
+    every way to combine arrays counts. After many tries without success, the answer is no.
     """
     sizes, left, tries = sorted(sizes, reverse=True), list(totals), 0
 
@@ -612,7 +612,7 @@ def _then(hint: str) -> str:
 
 
 def _show(value: Any) -> str:
-    """A short text of a value: thousands separated, what is long cut."""
+    """A short text for a value, with thousands separated and long text cut."""
     if isinstance(value, str):
         return _cut(value)
     if type(value) is int and value.bit_length() < 100:
@@ -632,7 +632,7 @@ def _show(value: Any) -> str:
 
 
 def _pieces(value: Any) -> Iterator[str]:
-    """The text of plain data in pieces, so that nobody has to write out a long value."""
+    """The text of plain data in pieces, so that a long value need not be written out in full."""
     if type(value) is int and value.bit_length() >= 100:  # Python refuses to write very long ones
         yield f"a number of {value.bit_length():,} bits"
     elif type(value) in (list, tuple):
@@ -657,7 +657,7 @@ def _pieces(value: Any) -> Iterator[str]:
 
 
 def _cut(text: str, longest: int = LONG) -> str:
-    """Text that a student may have chosen, fit for a message: printable, and not long."""
+    """Text that a student may have chosen, made fit for a message: printable, and not long."""
     shown = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in text[:longest]

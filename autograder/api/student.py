@@ -1,8 +1,8 @@
-"""What a test cell may ask of a student's notebook: variables, functions and models, by data alone.
+"""What a test cell can ask of a student's notebook: variables, functions and models, by data.
 
-On a laptop the names are looked up in the notebook's own variables. Under `nbgrader autograde` the
-same calls reach the student's kernel from outside (see `connect`). Both ways give the same answers
-and the same messages, because both exchange the same JSON text (see `wire`).
+On a laptop, the names are looked up in the notebook's own variables. Under `nbgrader autograde`,
+the same calls reach the student's kernel from outside (see `connect`). Both ways give the same
+answers and the same messages, because both exchange the same JSON text (see `wire`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autograder.api.agent import agent
 
 
 class StudentError(AssertionError):
-    """The student's code raised an error, or gave something that a test cannot use."""
+    """The student's code raised an error, or returned something that a test cannot use."""
 
     cause = ""  # the name of the exception that the student's code raised
 
@@ -70,9 +70,9 @@ def get(name: str) -> Any:
 
 
 def call(name: str, /, *args: Any, **kwargs: Any) -> Any:
-    """Call the student's function or class `name`; a Model or plain data comes back.
+    """Call the student's function or class `name`; returns a Model or plain data.
 
-    Arguments are plain data, arrays or Models. Raises NotImplementedError where the stub is still
+    Arguments are plain data, arrays or Models. Raises NotImplementedError if the stub is still
     empty, StudentError for every other error of the student's code.
     """
     positional = [_close(arg) for arg in args]

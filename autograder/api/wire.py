@@ -60,7 +60,7 @@ class Name:
 
 
 class Packed:
-    """A value that has been found to be plain data, as what goes into JSON text."""
+    """A value that is known to be plain data, as what goes into JSON text."""
 
     def __init__(self, value: Any, refer: Refer | None = None) -> None:
         self.body = _Packer(refer).pack(value)
@@ -74,7 +74,7 @@ class Record(tuple):
 
     @classmethod
     def make(cls, name: str, fields: list[str], values: list) -> Record:
-        """A record; raises ValueError where fields and values do not fit."""
+        """A record; raises ValueError if fields and values do not fit."""
         odd = [field for field in fields if not field.isidentifier() or field[0] == "_"]
         if odd or len(set(fields)) != len(values) or len(fields) != len(values):
             raise ValueError("fields and values do not fit")
@@ -110,7 +110,7 @@ def clean(text: str, most: int) -> str:
 def encode(value: Any, refer: Refer | None = None) -> str:
     """Turn `value` into JSON text. Raises WireError for anything that is not plain data.
 
-    `refer` gives something else to send for what is no plain data, e.g. a Ref.
+    `refer` gives something else to send for what is not plain data, e.g. a Ref.
     """
     text = json.dumps(_Packer(refer).pack(value), allow_nan=True)
     if len(text) > MAX_BYTES:
@@ -124,7 +124,7 @@ def encode(value: Any, refer: Refer | None = None) -> str:
 def decode(text: str, refer: Callable[[Ref | Name], Any] | None = None) -> Any:
     """Turn JSON text from `encode` back into values. Raises WireError if it is not well formed.
 
-    `refer` gives what is to stand in place of a Ref or Name.
+    `refer` gives what to put in place of a Ref or Name.
     """
     if not isinstance(text, str) or len(text) > MAX_BYTES:
         raise WireError(f"expected JSON text of at most {MAX_BYTES:,} characters")

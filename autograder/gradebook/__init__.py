@@ -1,1 +1,1 @@
-"""What is kept: scores in nbgrader's gradebook, and how far a run came."""
+"""What we keep: scores in nbgrader's gradebook, and how far a run got."""

@@ -1,7 +1,7 @@
-"""What a grading run keeps on disk so that a run cut short loses nothing.
+"""What a grading run keeps on disk so that an interruption loses nothing.
 
-A journal says per submission how far it came; a lock, which dies with its process, keeps a second
-run out and tells the next one what the last one may have left behind.
+A journal says how far each submission got. A lock, which dies with its process, keeps a second run
+out and tells the next one what the last one may have left behind.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 def explain(error: Exception) -> str:
-    """An exception in one sentence, with what to do about it where that is known."""
+    """An exception in one sentence, with what to do about it if that is known."""
     text = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
     if isinstance(error, RefusedError | NotGradedError):
         return text
@@ -106,7 +106,7 @@ def fingerprint(folder: Path, too_large: int) -> str:
     for path, mode, size in files.walk(folder):
         name = f"{folder.name}/{path}"
         if mode == files.UNREADABLE:
-            raise RefusedError(f"{name} cannot be read: mend its permissions, or remove it")
+            raise RefusedError(f"{name} cannot be read: fix its permissions, or remove it")
         if path.suffix == ".ipynb" and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise RefusedError(f"{name} is {_kind(mode)}: ask for the file itself")
         total += size if stat.S_ISREG(mode) and size <= too_large else 0
@@ -114,7 +114,7 @@ def fingerprint(folder: Path, too_large: int) -> str:
         if len(entries) > MAX_FILES or total > MAX_TOTAL:
             raise RefusedError(
                 f"{folder.name} holds more than {MAX_FILES:,} files or {MAX_TOTAL // 2**30} GiB: "
-                "remove what is no part of the submission"
+                "remove what is not part of the submission"
             )
     digest = hashlib.sha256(b".\0d\0")
     for path, mode, size in sorted(entries):
@@ -167,7 +167,7 @@ def _lock(file: TextIO, log: Logger) -> bool:
     try:
         locked = lock_descriptor(file.fileno(), blocking=False)
     except OSError:
-        log.warning("Locks do not work on this system: take care that only one run grades.")
+        log.warning("Locks do not work on this system: make sure that only one run grades.")
         return False
     if not locked:
         raise RefusedError(

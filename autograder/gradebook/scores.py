@@ -46,7 +46,7 @@ class Result:
 
 def result_of(record: dict) -> Result:
     """What the judge has on record of a test; whatever is not as it must be is a failure."""
-    error = record["error"] or ("" if record["ended"] else "the test did not come to its end")
+    error = record["error"] or ("" if record["ended"] else "the test did not finish")
     return Result(error, record["value"], record["earned"], record["parts"])
 
 

@@ -45,7 +45,7 @@ def run(assignment: str, corpus: str, source: Path = Path("solutions")) -> int:
 
 
 def threshold(accuracies: list[float]) -> float:
-    """Mean less four standard deviations, rounded down to a whole percent."""
+    """The mean minus four standard deviations, rounded down to a whole percent."""
     lowest = statistics.mean(accuracies) - SIGMAS * deviation(accuracies)
     return math.floor(round(lowest * 100, 6)) / 100
 

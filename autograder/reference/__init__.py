@@ -1,6 +1,6 @@
-"""NumPy says what is right: layers to be read, and networks computed from a student's weights.
+"""NumPy says what is right: readable layers, and networks computed from a student's weights.
 
-Not to be seen by a student's kernel: it answers questions of some assignments.
+A student's kernel must not see this room: it answers questions of some assignments.
 """
 
 from autograder.reference.layers import *  # noqa: F403

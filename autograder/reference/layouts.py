@@ -215,7 +215,7 @@ def _keras_recurrent_shapes(
 
 
 def cudnn(*recurrent_names: str) -> dict[str, Layout]:
-    """The layers of PyTorch or Gluon, which call the arrays of a recurrent layer differently."""
+    """The layers of PyTorch or Gluon, which name the arrays of a recurrent layer differently."""
 
     def recurrent(num_gates: int) -> Callable[..., dict[str, tuple[int, ...]]]:
         def shapes(d: int, h: int) -> dict[str, tuple[int, ...]]:

@@ -33,7 +33,7 @@ Layer = tuple[str, *tuple[str | int, ...]]  # its kind and sizes, a size being a
 class Network(NamedTuple):
     """A forward pass and its layers by name.
 
-    `forward` takes canonical weights and the inputs; None where only the weights are asked for.
+    `forward` takes canonical weights and the inputs; None if only the weights are needed.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Network(NamedTuple):
 
 
 def network(model: str | Network) -> Network:
-    """The network of this name among those of the installed courses; a Network is itself."""
+    """The network with this name among those of the installed courses; a Network is itself."""
     return model if isinstance(model, Network) else _lookup("model", model, courses.networks())
 
 
@@ -82,7 +82,7 @@ def parameter_count(
 
 
 class WeightsError(ValueError):
-    """The arrays handed in are not the weights of the model; the message is for the student."""
+    """The arrays are not the weights of the model; the message is for the student."""
 
 
 def weights_from_arrays(

@@ -1,1 +1,1 @@
-"""What students hand in: collected, read, mended, and looked at for tricks."""
+"""What students hand in: collected, read, repaired, and checked for tricks."""

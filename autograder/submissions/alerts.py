@@ -83,14 +83,14 @@ SHADOWED = sys.stdlib_module_names | _words("""
     IPython autograder ipykernel matplotlib numpy pandas scipy sklearn tqdm traitlets zmq""")
 EVENTS = {
     "KernelLost": "the kernel stopped or could not be interrupted",
-    "CellTimeoutError": "the cell ran longer than it may",
+    "CellTimeoutError": "the cell ran longer than allowed",
     "SystemExit": "a cell ended with SystemExit",
 }
 PHRASES = {
-    check.NO_ANSWER: "the kernel gave no answer to the judge",
+    check.NO_ANSWER: "the kernel did not answer the judge",
     "the notebook's answer could not be read": "a malformed or too large answer to the judge",
     "ended Python (exit": "the cell ended the kernel",
-    "the notebook ran longer than": "the notebook ran longer than it may",
+    "the notebook ran longer than": "the notebook ran longer than allowed",
     "bytes was left out": "far too much output",
     "bytes were left out": "far too much output",
     "messages beyond": "far too many messages",
@@ -156,11 +156,11 @@ def in_files(folder: Path) -> Iterator[str]:
         if mode == files.UNREADABLE:
             yield f"{name} cannot be read"
         elif not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            yield f"{name} is a link or no regular file"
+            yield f"{name} is a link or not a regular file"
         elif path.stem in STARTUP or path.suffix in (".pth", ".so", ".pyd"):
             yield f"{name} would change how Python or nbgrader start"
         elif path.suffix in (".py", "") and path.stem in shadowed:
-            yield f"{name} stands in front of a module of that name"
+            yield f"{name} hides a module of that name"
         elif size > LARGE_BYTES:
             yield f"{name} has {size / 2**20:,.0f} MiB"
         elif path.suffix in (".pkl", ".pickle", ".db", ".sqlite"):

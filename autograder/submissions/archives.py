@@ -148,7 +148,7 @@ def _zip_name(info: zipfile.ZipInfo, wrong: str) -> str:
 def _open_in_zip(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if info.create_system == 3 and kind not in (0, stat.S_IFREG):  # 3: Unix
-        raise HostileError("it is a link or no regular file")
+        raise HostileError("it is a link or not a regular file")
     if info.compress_type not in METHODS:
         raise ValueError("it is packed in an unusual way")
     return packed.open(info)
@@ -169,7 +169,7 @@ def _tar_members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
 def _open_in_tar(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     content = packed.extractfile(member) if member.isreg() and not member.issparse() else None
     if content is None:
-        raise HostileError("it is a link or no regular file")
+        raise HostileError("it is a link or not a regular file")
     return content
 
 
@@ -197,7 +197,7 @@ def safe_path(name: str) -> Path:
     """The path of an archive's file below the archive's folder. Raises ValueError."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or re.match(r"[A-Za-z]:/", name) or ".." in parts:
-        raise HostileError("its name leads out of the archive")
+        raise HostileError("its name leads outside the archive")
     if not parts or not is_short(parts):
         raise ValueError("its name is empty or too long")
     return Path(*parts)

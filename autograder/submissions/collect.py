@@ -78,7 +78,7 @@ class Extractor(ExtractorPlugin):
         if mode == files.UNREADABLE:
             self.leave_out(path, "it cannot be read")
         elif not stat.S_ISREG(mode):
-            self.leave_out(path, "it is a link or no regular file")
+            self.leave_out(path, "it is a link or not a regular file")
         elif not is_short(path.parts):
             self.leave_out(path, "its path is too long")
         else:
@@ -133,7 +133,7 @@ class Extractor(ExtractorPlugin):
             with open(archive, "rb") as file:
                 written = list(self._unpack_members(file, folder))
             if not written:
-                raise ValueError("it holds nothing that can be unpacked")
+                raise ValueError("it holds nothing to unpack")
         except (TooLargeError, *BROKEN) as error:
             stop_if_full(error)
             self.log.warning("Not unpacked: %s, because %s", _shown(path), _shown(error))
@@ -306,7 +306,7 @@ class Collector(FileNameCollectorPlugin):
             twin = taken.get(one.place)
             newest_counts = twin and twin.timestamp and one.timestamp  # nbgrader finds it
             if one.place == ("timestamp.txt",):
-                self._extractor.leave_out(one.source, "only the platform says when it came")
+                self._extractor.leave_out(one.source, "only the platform decides when it came")
             elif (twin and not newest_counts) or one.place in folders or above & taken.keys():
                 self._extractor.leave_out(one.source, f"{student} has two files of this name")
             else:

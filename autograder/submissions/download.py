@@ -60,12 +60,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "file_id and timestamp, for a path below the download with a / in front",
     )
     parser.add_argument(
-        "--timezone", help="of times in names, as Europe/Berlin (default: this machine's)"
+        "--timezone", help="of times in names, such as Europe/Berlin (default: this machine's)"
     )
     parser.add_argument(
         "--force", action="store_true", help="replace what was collected before, whatever its time"
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
 
 
 class RefusedError(Exception):
@@ -84,7 +84,10 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped; what is collected is whole. The same command goes on.", file=sys.stderr)
+        print(
+            "Stopped; everything collected so far is complete. The same command continues.",
+            file=sys.stderr,
+        )
         return 130
     print(collection.text())
     return 1 if collection.needs_a_person else 0
@@ -124,7 +127,7 @@ def opened(path: Path, known: Roster) -> Iterator[tuple[Path, list[Entry]]]:
                 found = list(archives.zip_members(file, Budget(2**63, MOST_ENTRIES)))
             except (*BROKEN, archives.TooLargeError) as error:
                 raise RefusedError(
-                    f"{path} is no zip file that can be read ({error}): unpack it, and give the "
+                    f"{path} is not a readable zip file ({error}): unpack it, and give the "
                     "folder instead"
                 ) from None
             yield path, [_entry_of_zip(member) for member in found]
@@ -140,7 +143,7 @@ def _entries_of_folder(top: Path) -> Iterator[Entry]:
         if mode == files.UNREADABLE:
             problem = "it cannot be read"
         elif not stat.S_ISREG(mode):
-            problem = "it is a link or no regular file"
+            problem = "it is a link or not a regular file"
         else:
             time = (top / path).lstat().st_mtime
         yield Entry(path.parts, lambda path=path: _open(top / path), time, problem)  # type: ignore[misc]
@@ -157,7 +160,7 @@ def _entry_of_zip(member: archives.Member) -> Entry:
         time = datetime(*member.time, tzinfo=UTC).timestamp()  # type: ignore[arg-type,misc]
     except (ValueError, TypeError):
         time = 0.0
-    problem = "its name leads out of the archive" if out else ""
+    problem = "its name leads outside the archive" if out else ""
     return Entry(parts or ("?",), member.open, time, problem)
 
 
@@ -279,7 +282,7 @@ class Collection:
         examples = ", ".join(entry.shown for entry in entries[:3])
         raise RefusedError(
             f"{path}: its layout is not known, or none of its names is a student's (it holds "
-            f"{examples}): say with --pattern where the student's id stands, as in "
+            f"{examples}): use --pattern to say where the student's id is, as in "
             r"--pattern '/(?P<student_id>\d+)-(?P<file_id>.+)'"
         )
 
@@ -340,9 +343,9 @@ class Collection:
         elif self.options.force or _is_newer(time, target):
             done = "replaced"
         elif time and _time_of(target):
-            return "older than what is there, which stays"
+            return "older than what is there, which is kept"
         else:
-            return "differs from what is there, which stays; --force replaces it"
+            return "differs from what is there, which is kept; --force replaces it"
         if self.options.dry_run:
             return done
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -373,7 +376,9 @@ class Collection:
                 finally:
                     _put_back(staging)
         except Timeout:
-            raise RefusedError("another `autograder collect` is at work in this course") from None
+            raise RefusedError(
+                "another `autograder collect` is already running in this course"
+            ) from None
 
     # ---------------------------------------------------------------- what is said
 
@@ -438,7 +443,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise RefusedError(f"--pattern is no regular expression: {error}") from None
+        raise RefusedError(f"--pattern is not a regular expression: {error}") from None
     if "student_id" not in pattern.groupindex:
         raise RefusedError("--pattern needs a group (?P<student_id>…)")
     return pattern
@@ -450,7 +455,7 @@ def _zone(name: str | None) -> tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        raise RefusedError(f"{name!r} is no time zone; one is Europe/Berlin") from None
+        raise RefusedError(f"{name!r} is not a time zone; use one such as Europe/Berlin") from None
 
 
 def _utc(time: datetime) -> str:

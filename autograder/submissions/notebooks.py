@@ -1,9 +1,9 @@
 """Reads what students hand in, however broken, so that one bad file never stops a class.
 
-From the file only text is taken over: a new notebook is built of it, in which every cell of the
-assignment is the gradebook's. What can be mended is mended (see `recovery`), what cannot be read
+It takes only text from the file and builds a new notebook, in which every cell of the assignment
+comes from the gradebook. It repairs what it can (see `recovery`). A file that it cannot read
 becomes an empty notebook whose questions are "not graded", which is not the same as 0 points.
-Either way a note in words goes into the notebook, its feedback page and the report.
+Either way, a note goes into the notebook, its feedback page and the report.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def read_submission(path: Path) -> NotebookNode:
         )
     if size > LARGE_BYTES:
         notebook.metadata.autograder.notes.append(
-            f"the file had {size / 2**20:,.0f} MiB; its outputs were dropped, they are made anew"
+            f"the file had {size / 2**20:,.0f} MiB; its outputs were dropped and will be made again"
         )
     return notebook
 
@@ -191,7 +191,7 @@ def _explain(error: Exception) -> str:
 
 
 class FormatError(Exception):
-    """What was read is no notebook; the message says why."""
+    """What was read is not a notebook; the message says why."""
 
 
 def _load(content: bytes) -> Any:
@@ -290,7 +290,7 @@ def _mark(value: Any) -> Any:
 def _text(source: Any, number: int) -> str:
     lines = source if isinstance(source, list) else [source or ""]
     if not all(isinstance(line, str) for line in lines):
-        raise FormatError(f"the source of cell {number} is no text")
+        raise FormatError(f"the source of cell {number} is not text")
     return _clean("".join(lines)).replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -28,10 +28,10 @@ DEFINES_ANYTHING = re.compile(
 )
 USUAL_MAGICS = {*TRANSPARENT, "autoreload", "config", "load_ext", "matplotlib"}
 DEFINED_ELSEWHERE = (
-    "# The notebook was handed in without this cell; what it asks for may stand in another one."
+    "# The notebook was handed in without this cell; its answer may be in another one."
 )
 WRITTEN_ELSEWHERE = (
-    "*The notebook was handed in without this cell; the answer may stand in another one.*"
+    "*The notebook was handed in without this cell; the answer may be in another one.*"
 )
 
 
@@ -117,7 +117,7 @@ def official_of(cell: NotebookNode, official: dict[str, Official]) -> Official |
 def recover(nb: NotebookNode, official: dict[str, Official], cell_ids: dict[str, str]) -> None:
     """Give every cell of the assignment its name; what was done about it becomes a note.
 
-    Where too little is recognized to tell what the answers are, the notebook is not graded.
+    If too little is recognized to tell what the answers are, the notebook is not graded.
     """
     record = nb.metadata.autograder
     record.notes += _name_once(nb, official)
@@ -247,11 +247,11 @@ def _unknown(nb: NotebookNode, official: dict[str, Official], code: Code) -> lis
 
 
 def put_back(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
-    """Insert every cell of the assignment that is not there, and return what is to be said of it.
+    """Insert every missing cell of the assignment, and return what to say about it.
 
-    A test comes as late as its place allows, so that it finds an answer that was moved or retyped,
-    everything else as early. An answer comes back as it was released; where the student's own
-    cells may define or say the same, it comes back empty and overwrites nothing.
+    A test comes as late as its place allows, so that it finds an answer that was moved or retyped;
+    everything else comes as early as possible. An answer comes back as it was released. If the
+    student's own cells may define or say the same, it comes back empty and overwrites nothing.
     """
     code = Code()
     apart = _take_apart(nb, official, code)

@@ -185,7 +185,7 @@ class Unpacker:
                 for member in archives.members(file, self._budget):
                     found += self._member(piece, around, member)
             if not found:
-                raise ValueError("it holds nothing that can be unpacked")
+                raise ValueError("it holds nothing to unpack")
         except (HostileError, TooLargeError):
             raise
         except BROKEN as error:
@@ -303,7 +303,7 @@ def _place_others(made: Sorted, others: list[Piece], home: Parts) -> None:
         newest, *older = _newest_first(pieces, "")
         above = {place[:length] for length in range(1, len(place))}
         if place == ("timestamp.txt",):
-            why = "only the platform says when it came"
+            why = "only the platform decides when it came"
         elif place in made.places or place in folders or above & made.places.keys():
             why = "another file has this name"
         else:

@@ -325,7 +325,7 @@ def test_same_function(notebook):
     check.same_function(model, reference="cnn_lstm", sizes=SIZES)
     notebook["linear"] = lambda model: setattr(model, "relu", False)
     student.call("linear", model)
-    with pytest.raises(check.CheckError, match="not connected as asked"):
+    with pytest.raises(check.CheckError, match="not connected correctly"):
         check.same_function(model, reference="cnn_lstm", sizes=SIZES)
     with pytest.raises(check.CheckError, match="weights do not fit"):
         check.same_function(model, reference="cnn_lstm", sizes=SIZES | {"hidden_size": 5})

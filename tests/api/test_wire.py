@@ -182,7 +182,7 @@ HOSTILE = {
     "an array larger than its bytes": array("float64", [10**6, 10**6], b""),
     "a dimension beyond all memory": array("float64", [0, 2**60], b""),
     "a letter of 400 MB": array("<U99999999", [1], b""),
-    "a dtype that is no text": array(["f8"], [1], b""),
+    "a dtype that is not text": array(["f8"], [1], b""),
     "a structured dtype": array("f8,f8", [1], b"x" * 16),
     "a date of an odd unit": array("<M8[7D]", [1], b"x" * 8),
     "a shape of truth": array("uint8", [True], b"x"),

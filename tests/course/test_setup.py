@@ -276,7 +276,7 @@ def test_without_python_311_gluon_is_left_out_with_a_sentence(course):
     run = course.run()
     sentence, *steps = run.out.splitlines()
     assert sentence.startswith(
-        "set-up: The Gluon notebooks are left out, all else will work. "
+        "set-up: The Gluon notebooks are left out; everything else will work. "
         "For MXNet, Python 3.11 is needed (found: "
     )
     assert "python3.11-venv" in sentence
@@ -551,7 +551,7 @@ REFUSED = "This system forbids the sandbox (new namespaces: Invalid argument): "
 def test_set_up_says_first_that_grading_will_not_work(no_namespaces):
     run = no_namespaces.run()
     first = run.out.splitlines()[0]
-    assert first.startswith("set-up: Grading will refuse to run here, all else will work. ")
+    assert first.startswith("set-up: Grading will refuse to run here; everything else will work. ")
     assert REFUSED in first
     assert (run.status, run.calls) == (0, MAIN_CALLS + GLUON_CALLS)  # all else is set up
     assert REFUSED not in no_namespaces.run().out  # and the next run has nothing to say

@@ -134,10 +134,18 @@ def test_figures_have_alternative_texts(pages):
 
 @built
 def test_figures_are_shown_and_the_code_that_draws_them_is_folded(folder):
-    lecture = (folder / "lectures/04_lstm_by_hand_pytorch.html").read_text(encoding="utf-8")
-    shown = lecture.index("Figure: Four gates in one matrix")
-    cell = lecture.rindex('<div class="cell ', 0, shown)
-    assert "tag_hide-input" in lecture[cell:shown]
+    lecture = (folder / "lectures/05_elman_to_generation_keras.html").read_text("utf-8")
+    cells = lecture.split('<div class="cell ')[1:]
+    assert any("tag_hide-input" in cell and "<img" in cell for cell in cells)
+
+
+@built
+def test_checks_of_exercises_are_folded(folder):
+    exercise = (folder / "exercises/text_pipeline/pipeline.html").read_text(encoding="utf-8")
+    cells = exercise.split('<div class="cell ')[1:]
+    checks = [cell for cell in cells if "# Checks (" in cell]
+    assert len(checks) == 8
+    assert all("tag_hide-input" in cell for cell in checks)
 
 
 @built

@@ -250,8 +250,8 @@ def test_encode_pads_and_marks_unknown_words():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: longmemory.generate(0, 1), "num_reviews must be a whole number from 1 on, not 0"),
-        (lambda: longmemory.arrays(2.5, 1), "num_reviews must be a whole number from 1"),
+        (lambda: longmemory.generate(0, 1), "num_reviews must be a whole number of at least 1"),
+        (lambda: longmemory.arrays(2.5, 1), "num_reviews must be a whole number of at least 1"),
         (lambda: longmemory.generate(1, 1, -1), "distance must be a number of words from 0 to 60"),
         (lambda: longmemory.generate(1, 1, (5, 3)), "(fewest, most) of them, not (5, 3)"),
         (lambda: longmemory.generate(1, 1, "far"), "distance must be a number of words"),
@@ -274,10 +274,10 @@ def test_encode_of_a_single_text_is_an_error():
     [
         ("positive", "# none\n\n", "has no entries: add one per line."),
         ("positive", "lovely\nlovely\n", 'lists "lovely" more than once'),
-        ("positive", "dull\n", '"dull" of positive.txt also stands in negative.txt ("dull")'),
-        ("neutral", "It was a dull day.\n", '"dull" of negative.txt also stands in neutral.txt'),
-        ("asides", "not on Sunday\n", '"not" of negations.txt also stands in asides.txt'),
-        ("neutral", "I sat down.\n", '"i" is the narrator and also stands in neutral.txt'),
+        ("positive", "dull\n", '"dull" of positive.txt is also in negative.txt ("dull")'),
+        ("neutral", "It was a dull day.\n", '"dull" of negative.txt is also in neutral.txt'),
+        ("asides", "not on Sunday\n", '"not" of negations.txt is also in asides.txt'),
+        ("neutral", "I sat down.\n", '"i" is the narrator and is also in neutral.txt'),
         ("asides", "later\nover tea\nin the foyer\n", "asides.txt needs entries of 1, 2, 3 and 4"),
         ("patterns", "{who} {aside} saw {what}.\n", "no other field; found {who} {aside} {what}"),
         ("patterns", "{who} saw it.\n", "each once and no other field; found {who}."),

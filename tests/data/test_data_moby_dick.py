@@ -43,7 +43,7 @@ def test_text_starts_and_ends_with_the_novel(path, packaging):
     assert moby_dick.text() == NOVEL
     assert moby_dick.available()
     assert moby_dick.verify() == (
-        "22 words in 3 chapters, another edition than the one on which the course was measured."
+        "22 words in 3 chapters, not the edition that the course was measured on."
     )
 
 

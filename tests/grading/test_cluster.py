@@ -327,7 +327,7 @@ def test_interrupted_and_continued(course, serial):
     output = course.folder.with_suffix(".output").read_text()
     assert run.exitcode == 130, output
     assert "of 6 were graded and saved" in output
-    assert "run the same command again to go on" in output
+    assert "run the same command again to continue" in output
     assert "Traceback" not in output
     code, output = grade_class(course)
     assert code == 0, output

@@ -197,7 +197,7 @@ def test_interrupted_and_nothing_is_left(course):
     os.kill(run.pid, signal.SIGINT)
     run.join(30)
     assert run.exitcode not in (None, 0)
-    assert "Interrupted: run the same command again to go on." in output_of(course)
+    assert "Interrupted: run the same command again to continue." in output_of(course)
     assert "could not be graded" not in output_of(course)
     assert states(course) == {"half": "grading"}
     assert os.listdir(course.folder / "tmp") == []
@@ -488,7 +488,7 @@ def test_links_to_other_files_are_left_out(course):
     (folder / "data.csv").write_text("1,2")
     code, output = run_autograde(course, "--student=text_file")
     assert code == 0, output
-    assert output.count("Left out, because it is no regular file") == 4
+    assert output.count("Left out, because it is not a regular file") == 4
     autograded = course.folder / "autograded/text_file/tiny"
     assert sorted(path.name for path in autograded.iterdir()) == ["data.csv", "one.ipynb"]
 

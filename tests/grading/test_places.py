@@ -54,7 +54,7 @@ def test_folders_with_odd_names(name):
 @pytest.mark.parametrize("name", ["[a] b", "star*", "why?", "100%s", "%41"])
 def test_folders_that_are_patterns_are_refused(name):
     for root, step in ((f"/x/{name}", "submitted"), ("/x", f"/y/{name}/submitted")):
-        with pytest.raises(NbGraderException, match="takes for a pattern: rename the folder, or"):
+        with pytest.raises(NbGraderException, match="reads as a pattern: rename the folder, or"):
             CourseDirectory(root=root).format_path(step, "*", "ps1")
 
 
@@ -78,7 +78,7 @@ def test_students_whose_names_are_no_text_are_named(original, tmp_path):
         shutil.copytree(submitted / "ada", submitted / name)
     code, output = run_autograde(course, "--no-execute")
     assert code == 1
-    told = "the folder's name has signs that are no text: rename it"
+    told = "the folder's name has characters that are not text: rename it"
     assert f"2 of 5 submissions; not graded: 3 (esc�[2J: {told}; new�line: {told}; �:" in output
     assert states(course)["bob (1)+$"] == "graded"
 

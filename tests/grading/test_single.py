@@ -215,7 +215,7 @@ def test_other_sources_are_refused_with_a_reason(tmp_path):
     notebook.cells.append(cell("test", "integers", "", points=1))
     notebook.cells[-1].id = "again"
     nbformat.write(notebook, tmp_path / "twice.ipynb")
-    reasons = {"text": "no readable notebook", "kernel": "--name fortran", "no": "No such file"}
+    reasons = {"text": "not a readable notebook", "kernel": "--name fortran", "no": "No such file"}
     for name, reason in (reasons | {"twice": "nbgrader cannot make"}).items():
         with pytest.raises(RefusedError, match=reason):
             single.grade(tmp_path / f"{name}.ipynb", [tmp_path / "text.ipynb"])

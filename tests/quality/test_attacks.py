@@ -254,5 +254,5 @@ def test_events():
     assert list(alerts.in_outputs(new_notebook(cells=cells))) == [
         "cell 1: the kernel stopped or could not be interrupted",
         "cell 2: far too much output",
-        "cell 3: the kernel gave no answer to the judge",
+        "cell 3: the kernel did not answer the judge",
     ]

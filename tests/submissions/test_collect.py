@@ -259,7 +259,7 @@ def test_in_the_download_of_a_class_too(download):
         "x1": b"{}",
         "x2": b"{}",
     }
-    assert download.says("x0/w/", "/x2/first.ipynb", "leads out of the archive")
+    assert download.says("x0/w/", "/x2/first.ipynb", "leads outside the archive")
 
 
 def test_a_class_beside_folders_is_pointed_out(download):
@@ -285,7 +285,7 @@ def test_a_students_timestamp_is_not_believed(download, place):
     notebook = {} if ".zip" in place else {place.replace("timestamp.txt", "first.ipynb"): "{}"}
     download.put({place: text} | notebook)
     assert download.names() == {"ada": {"first.ipynb"}}
-    assert download.says("timestamp.txt", "only the platform says when it came")
+    assert download.says("timestamp.txt", "only the platform decides when it came")
 
 
 def test_a_pattern_for_other_files_does_not_look_into_archives(download):
@@ -465,7 +465,7 @@ def test_odd_files_in_the_folders(download):
     expected = {os.fsdecode(name).partition("/")[2] for name in names} | {"first.ipynb"}
     assert found == {"ada": expected}
     for name in ("ada/loop", "bob", "ada/pipe"):
-        assert download.says(f"Left out: {name}, because it is a link or no regular file")
+        assert download.says(f"Left out: {name}, because it is a link or not a regular file")
     assert download.says("n�/first.ipynb", "cannot be a student's name")
     assert download.says("Left out: first.ipynb", "whose is it?")
 

@@ -332,7 +332,7 @@ def test_an_unknown_layout_and_a_pattern(course):
     pattern = r"/hw-(?P<student_id>\d+)-(?P<file_id>.+)"
     assert course.names(path, "--pattern", pattern) == BOTH
     course.collect(path, "--pattern", "/(x")
-    assert course.line("error: --pattern is no regular expression")
+    assert course.line("error: --pattern is not a regular expression")
     course.collect(path, "--pattern", "/x")
     assert course.line("error: --pattern needs a group")
 
@@ -340,7 +340,7 @@ def test_an_unknown_layout_and_a_pattern(course):
 def test_what_is_no_download(course):
     (course.folder / "text.zip").write_text("no zip")
     course.collect(course.folder / "text.zip")
-    assert course.line("error:", "text.zip is no zip file that can be read")
+    assert course.line("error:", "text.zip is not a readable zip file")
     course.collect(course.folder / "nothing.zip")
     assert course.line("error:", "nothing.zip cannot be read: No such file")
     course.collect(course.zip({"__MACOSX/._x": ""}))
@@ -404,7 +404,7 @@ def test_both_notebooks_and_what_belongs_to_them(course):
     }
     expected = {"vectors.ipynb", "pipeline.ipynb", "data/x.csv", "notes.ipynb", "cv.pdf"}
     assert course.names(course.zip(files)) == {"ada": expected}
-    assert course.line("ada", "timestamp.txt", "left out: only the platform says when it came")
+    assert course.line("ada", "timestamp.txt", "left out: only the platform decides when it came")
     assert course.line("ada", "and 3 other files")
 
 
@@ -577,9 +577,9 @@ HARM = {
     "upwards": (zipped({"../../alan/hw/x.ipynb": "planted"}), "leads out"),
     "absolute": (zipped({"/tmp/planted": "planted"}), "leads out"),
     "link": (zipped({special("x", stat.S_IFLNK | 0o777): "/etc/passwd"}), "a link"),
-    "device": (zipped({special("x", stat.S_IFCHR | 0o666): ""}), "a link or no regular"),
+    "device": (zipped({special("x", stat.S_IFCHR | 0o666): ""}), "a link or not a regular"),
     "tar link": (tarred(tarfile.SYMTYPE), "a link"),
-    "tar device": (tarred(tarfile.CHRTYPE), "a link or no regular"),
+    "tar device": (tarred(tarfile.CHRTYPE), "a link or not a regular"),
     "zeros": (zipped({"x": b"\0" * 10**7}), "at most 5 fit"),
     "zeros in a zip": (zipped({"a.zip": zipped({"x": b"\0" * 10**7})}), "at most 5 fit"),
     "many files": (zipped({str(n): "" for n in range(200)}), "more than 99 files"),
@@ -644,8 +644,8 @@ def test_links_and_pipes_in_a_folder(course):
     (path / "ada" / "x.py").symlink_to("/etc/passwd")
     os.mkfifo(path / "jose" / "pipe")
     assert set(course.names(path)) == {"alan"}
-    assert course.line("ada", "SKIPPED: ada/x.py: it is a link or no regular file")
-    assert course.line("jose", "SKIPPED: jose/pipe: it is a link or no regular file")
+    assert course.line("ada", "SKIPPED: ada/x.py: it is a link or not a regular file")
+    assert course.line("jose", "SKIPPED: jose/pipe: it is a link or not a regular file")
 
 
 def test_names_in_a_folder_that_are_no_utf8(course):
@@ -694,7 +694,7 @@ def test_twice_changes_nothing_and_newer_replaces(course):
     assert course.collect(newer)["ada"]["pipeline.ipynb"] == notebook("newer").encode()
     assert course.line("ada", "replaced")
     assert course.collect(path)["ada"]["pipeline.ipynb"] == notebook("newer").encode()
-    assert course.line("ada", "older than what is there, which stays")
+    assert course.line("ada", "older than what is there, which is kept")
     assert course.collect(path, "--force") == first
 
 
@@ -706,7 +706,7 @@ def test_without_times_only_force_replaces(course):
     assert course.line("ada", "unchanged")
     assert found["ada"].keys() == {"pipeline.ipynb", "timestamp.txt"}
     assert found["alan"]["pipeline.ipynb"] == NOTEBOOK.encode()
-    assert course.line("alan", "differs from what is there, which stays; --force replaces it")
+    assert course.line("alan", "differs from what is there, which is kept; --force replaces it")
     assert course.code == 1
     found = course.collect(path, "--force")
     assert found["alan"]["pipeline.ipynb"] == notebook("new").encode()
@@ -727,7 +727,7 @@ def test_one_at_a_time(course):
     (course.folder / "submitted").mkdir()
     with download.FileLock(course.folder / "submitted" / ".collecting.lock"):
         assert course.collect(path) == {}
-    assert course.line("error: another `autograder collect` is at work")
+    assert course.line("error: another `autograder collect` is already running")
 
 
 @pytest.mark.parametrize("moment", range(1, 8))

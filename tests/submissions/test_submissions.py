@@ -678,7 +678,7 @@ def test_what_happened_to_a_cell_is_an_alert():
         "hidden": {"told": ["✗ a malformed message was left out"]},
     }
     assert list(alerts.in_outputs(new_notebook(cells=cells))) == [
-        "cell 1: the cell ran longer than it may",
+        "cell 1: the cell ran longer than allowed",
         "cell 2: the kernel stopped or could not be interrupted",
         "cell 2: the cell ended the kernel",
         "cell 3: far too many messages",
@@ -686,5 +686,5 @@ def test_what_happened_to_a_cell_is_an_alert():
     ]
     many = new_notebook(cells=[new_code_cell("1", outputs=[late]) for _ in range(50)])
     assert list(alerts.in_outputs(many)) == [
-        "cell 1 and 49 more cells: the cell ran longer than it may"
+        "cell 1 and 49 more cells: the cell ran longer than allowed"
     ]

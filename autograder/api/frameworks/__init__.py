@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Framework(Protocol):
-    """What the autograder needs to know of a framework. Methods run in the student's kernel."""
+    """What the autograder needs to know about a framework; runs in the student's kernel."""
 
     name: str  # as tests and messages say it, e.g. 'torch'
     packages: tuple[str, ...]  # the top-level packages that its classes come from
@@ -33,7 +33,7 @@ class Framework(Protocol):
         """Whether an object, one of whose classes comes from `packages`, is a model."""
 
     def array(self, value: Any) -> np.ndarray | None:
-        """The numbers in an object of its classes, as NumPy holds them; None if it is no tensor."""
+        """The numbers in an object of its classes, as a NumPy array; None if it is not a tensor."""
 
     def forward(self, model: Any, inputs: np.ndarray) -> np.ndarray:
         """The model's outputs (N, ...) in evaluation mode for inputs (N, ...); no gradients.
@@ -50,7 +50,7 @@ class Framework(Protocol):
     def layouts(self) -> Mapping[str, Layout]:
         """How it stores each kind of layer (see `autograder.reference.layouts`), by kind.
 
-        Asked by the judge only; a student's kernel does not have `autograder.reference`.
+        Only the judge asks for this; a student's kernel does not have `autograder.reference`.
         """
 
 
@@ -71,7 +71,7 @@ def of(value: Any) -> Framework | None:
 
 
 def of_model(model: Any) -> Framework:
-    """The framework of a model; TypeError if the object is none."""
+    """The framework of a model; TypeError if the object is not a model."""
     framework = of(model)
     if framework is None or not framework.is_model(model):
         kinds = ", ".join(adapter.models for adapter in installed().values())

@@ -1,4 +1,4 @@
-"""Keras 3, whatever its backend, and TensorFlow's tensors."""
+"""Keras 3 with any backend, and TensorFlow's tensors."""
 
 from __future__ import annotations
 
