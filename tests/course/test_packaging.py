@@ -52,7 +52,10 @@ def test_everything_imported_is_named_and_everything_named_is_used():
     assert core == {"numpy"}
     run_time = names(text for name in ("grading", "corpora") for text in EXTRAS[name])
     others = ("torch", "keras", "gluon", "lectures")  # rnn_course draws for the lectures
-    assert found - names(text for name in others for text in EXTRAS[name]) == (core | run_time) - NOT_IMPORTED
+    assert (
+        found - names(text for name in others for text in EXTRAS[name])
+        == (core | run_time) - NOT_IMPORTED
+    )
 
 
 def test_a_student_needs_numpy_only():
