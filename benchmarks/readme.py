@@ -70,7 +70,7 @@ LEADERBOARD = [
     ("03_battlefield_pytorch", "TF-IDF + logistic regression", "–"),
     ("01_memory_and_gates_gluon", "Gluon LSTM(64) + GloVe", "0.829 (on its training reviews)"),
     ("02_simple_rnn_keras", "SimpleRNN(5), 30 words", "0.788"),
-    ("02_simple_rnn_keras", "SimpleRNN, 80 words", "–"),
+    ("02_simple_rnn_keras", "SimpleRNN(2), 200 words", "–"),
     ("03_battlefield_pytorch", "feed-forward, raw ids", "0.499"),
     ("03_battlefield_pytorch", "feed-forward, embeddings", "0.655"),
     ("03_battlefield_pytorch", "CNN", "crashed"),
@@ -218,24 +218,19 @@ def cost_model() -> str:
 
 
 def warm_kernels() -> str:
-    """What a kernel that is ready before it is needed would save."""
+    """What a kernel costs until its framework has been used, started anew and forked."""
     found = load("warm_kernels")
-    titles = {
-        "cold": "started for the notebook (as it is)",
-        "pool": "from a pool of started kernels",
-        "fork": "forked, without a sandbox",
-    }
     frameworks = {"pytorch": "PyTorch", "keras": "Keras"}
     rows = []
-    for way, title in titles.items():
+    for way in ("fresh", "forked"):
         cells = []
         for framework in frameworks:
             entry = found[framework][way]
-            cells += [f"{entry['ready']:.1f} s", f"{entry['cpu']:.1f} s"]
-        rows.append([title, *cells])
+            cells += [f"{entry['ready']:.1f} s", f"{entry['cpu']:.1f} s", f"{entry['mib']:.0f} MiB"]
+        rows.append([way, *cells])
     header = ["kernel"]
     for name in frameworks.values():
-        header += [f"{name}: wait", f"{name}: processor"]
+        header += [f"{name}: wait", "processor", "memory"]
     return table(header, rows)
 
 
