@@ -21,7 +21,7 @@ class CommandError(RuntimeError):
 
 
 class Course:
-    """What lies in `folder`: source/, release/, submitted/, autograded/, feedback/, gradebook.db.
+    """A course in `folder`: source/, release/, submitted/, autograded/, feedback/, gradebook.db.
 
     >>> course = Course("ml101")
     >>> course.run("generate_assignment", "ps1")
@@ -29,7 +29,7 @@ class Course:
     >>> course.run("autograde", "ps1")
     >>> course.rows("ps1")["ada"].score
 
-    `home`: the folder whose `nbgrader_config.py` counts, if the class lies elsewhere; it gets the
+    `home`: the folder whose `nbgrader_config.py` counts, if the class is elsewhere; it gets the
     class's folder as COURSE_GRADING. `source`: where the sources are, if not in `folder`.
     `environment`: further variables for the commands.
     """

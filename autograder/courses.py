@@ -7,7 +7,7 @@ A course's package names one of its modules in the entry-point group `autograder
 
 and that module may have these attributes (see `rnn_course` in this repository for all of them):
 
-    PACKAGES    names of the packages that its notebooks import beside `autograder`
+    PACKAGES    names of the packages that its notebooks import next to `autograder`
     ODD_NAMES   dotted names of theirs that raise an alert in an answer, "corpus.read_labels"
     NETWORKS    {name: autograder.reference.Network}, for `check.same_function` and its like
     THRESHOLDS  folder with one <assignment>.json each, for `check.threshold`

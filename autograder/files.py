@@ -1,4 +1,4 @@
-"""Walks through folders that students have filled, whatever lies there."""
+"""Walks through folders that students have filled, whatever is in them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ CLOCKS |= {f"{name}_ns" for name in CLOCKS}
 def parse_cell(source: str) -> ast.Module:
     """The syntax tree of a notebook's cell, whose magics become Python.
 
-    Raises SyntaxError for what is no code.
+    Raises SyntaxError for what is not code.
     """
     return ast.parse(TransformerManager().transform_cell(source))
 
@@ -73,8 +73,8 @@ def released(source: str) -> str:
 def part_titles(source: str) -> set[str]:
     """What may be shown as the title of a part that failed (see `check.Points.part`).
 
-    That is any text which stands in what students have of the cell, and what stands in the call; a
-    title that is put together while the test runs is none of them: it may hold the test's data.
+    That is any text in what students have of the cell, and literal text in the call. A title that
+    is put together while the test runs is not shown: it may hold the test's data.
     """
     nodes = ast.walk(parse_cell(_if_code(released(source))))
     titles = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}

@@ -53,7 +53,7 @@ def explain(error: Exception) -> str:
 
 
 def place(autograded: Path, assignment: str) -> Path:
-    """The journal of an assignment: it lies beside the folder of autograded submissions."""
+    """The journal of an assignment, next to the folder of autograded submissions."""
     return autograded.parent / "journal" / f"{assignment}.jsonl"
 
 
@@ -72,7 +72,7 @@ def read(path: Path) -> dict[str, dict[str, str]]:
 def append(path: Path, state: str, digests: dict[str, str], **further: str) -> None:
     """Write one line per student of `digests` and wait until the disk has them.
 
-    `further`: what else the lines are to hold (reason, tier).
+    `further`: what else to put into the lines (reason, tier).
     """
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     lines = b""
@@ -95,9 +95,9 @@ def _ends_in_half_a_line(file: BinaryIO) -> bool:
 def fingerprint(folder: Path, too_large: int) -> str:
     """Digest of the names and contents of a submission's files; links and devices are not opened.
 
-    Of a file with more than `too_large` bytes, which nobody reads, size and time count. Raises
-    RefusedError if the folder holds more than a grader can take, or a notebook is no regular file:
-    a link could lead to the solutions or to another submission.
+    If a file has more than `too_large` bytes, nobody reads it, and only its size and time count.
+    Raises RefusedError if the folder holds more than a grader can take, or a notebook is not a
+    regular file: a link could lead to the solutions or to another submission.
     """
     mode = folder.lstat().st_mode
     if not stat.S_ISDIR(mode):
@@ -136,10 +136,10 @@ def _kind(mode: int) -> str:
 
 @contextmanager
 def only_run(path: Path, log: Logger) -> Iterator[None]:
-    """Hold the lock file `path`; meanwhile temporary files go to a folder of this run's own.
+    """Hold the lock file `path`; meanwhile, temporary files go to this run's own folder.
 
-    Raises RefusedError if another process holds the lock. The lock file names the folder, so that
-    a later run removes it where this one is killed.
+    Raises RefusedError if another process holds the lock. The lock file names the folder, so that a
+    later run removes it if this one is killed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+", encoding="utf-8") as file:
@@ -163,7 +163,7 @@ def only_run(path: Path, log: Logger) -> Iterator[None]:
 
 
 def _lock(file: TextIO, log: Logger) -> bool:
-    """True with the lock, False where there are none; RefusedError if another process has it."""
+    """True with the lock, False if the system has none; RefusedError if another process has it."""
     try:
         locked = lock_descriptor(file.fileno(), blocking=False)
     except OSError:

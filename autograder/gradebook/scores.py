@@ -1,7 +1,7 @@
 """From a test cell's outcome to points in the gradebook.
 
 The executor leaves a record on every test cell (`cell.metadata.autograder`); nothing that a
-student's code printed can be taken for it. A submission's scores are saved in one transaction.
+student's code printed can pass for it. A submission's scores are saved in one transaction.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE = 20  # seconds to wait for another program that writes to the gradeboo
 
 
 def record(cell: NotebookNode, points: float | None, note: str, where: str = "judge") -> None:
-    """Write the score of a test cell beside it. `where` is 'judge' or 'in-kernel'."""
+    """Write the score of a test cell next to it. `where` is 'judge' or 'in-kernel'."""
     cell.metadata["autograder"] = {"points": points, "note": note, "where": where}
 
 
@@ -45,7 +45,7 @@ class Result:
 
 
 def result_of(record: dict) -> Result:
-    """What the judge has on record of a test; whatever is not as it must be is a failure."""
+    """The judge's record of a test; anything that is not as it must be is a failure."""
     error = record["error"] or ("" if record["ended"] else "the test did not finish")
     return Result(error, record["value"], record["earned"], record["parts"])
 
@@ -70,11 +70,11 @@ def _as_number(text: str) -> float | str:
 
 
 def points_of(results: list[Result], maximum: float) -> tuple[float, str]:
-    """Points and a note for a test whose parts ended with `results`, the last one deciding.
+    """Points and a note for a test whose parts ended with `results`, of which the last decides.
 
-    An error is 0 points; a last value is partial credit and must be a finite number between 0 and
-    the maximum, anything else is a failed test; otherwise full points. Points that the visible part
-    counted are no more than these in the end.
+    An error is 0 points. A last value is partial credit and must be a finite number between 0 and
+    the maximum; anything else is a failed test. Without an error or a value, full points. If the
+    visible part counted points, there are no more than these in the end.
     """
     for result in results:
         if result.error:

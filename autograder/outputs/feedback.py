@@ -40,7 +40,7 @@ from autograder.outputs.rendering import (
 
 
 class GetGrades(nbgrader.preprocessors.GetGrades):
-    """nbgrader's preprocessor of this name; where nobody has graded, the score is None, not 0."""
+    """nbgrader's preprocessor of this name; if nobody has graded, the score is None, not 0."""
 
     def _get_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._get_score(cell, resources)

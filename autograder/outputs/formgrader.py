@@ -1,6 +1,6 @@
-"""Formgrader shows what students handed in, beside the instructor's Jupyter API: as harmless pages.
+"""Formgrader shows student work next to the instructor's Jupyter API, so as harmless pages.
 
-nbgrader's server extension trusts names, paths and files, and makes its pages itself; `install`
+nbgrader's server extension trusts names, paths and files, and makes its pages itself. `install`
 puts checks in front of it and `feedback.Page` in place of its exporter, in the server's process.
 """
 

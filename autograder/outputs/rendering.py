@@ -105,7 +105,7 @@ class Budget:
         return True
 
     def render(self, text: str, make: Callable[[str], str], plain: Callable[[str], str]) -> str:
-        """What `make` makes of a text; if that is too much, what `plain` makes of it."""
+        """`make` of a text or, if that takes too much, `plain` of it."""
         if len(text) > SIZE:
             left_out = f"[{len(text) - SIZE:,} more characters are left out.]"
             return plain(f"{text[:SIZE]}\n{left_out}")

@@ -12,9 +12,9 @@ WIDEST = 10_000  # columns; a terminal that is narrower wraps the line
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[int] = (0,)) -> str:
-    """Columns as wide as what is in them, by the width that a terminal gives each character.
+    """Columns as wide as their contents, by the width that a terminal gives each character.
 
-    `left`: the columns with words, the others hold numbers and stand right.
+    `left`: the columns with words; the others hold numbers and are aligned right.
     """
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(heads))
     for place, head in enumerate(heads):

@@ -109,7 +109,7 @@ class Outcome:
 
 @dataclass
 class Run:
-    """Attackers of one kind, graded by one grader beside an honest student."""
+    """Attackers of one kind, graded by one grader next to an honest student."""
 
     grader: str
     assignment: str
@@ -357,7 +357,7 @@ GRADERS = {
 
 
 def _grade(folder: Path, run: Run) -> dict[str, Graded]:
-    """Submission -> what a grader made of it, in a course folder of its own."""
+    """Submission -> its result with a grader, in a course folder of its own."""
     how, assignment, start = GRADERS[run.grader], run.assignment, time.monotonic()
     attackers = [o.attacker for o in run.outcomes if how.ours or not o.attacker.harmful]
     shutil.copytree(SOURCES[assignment], folder / "source" / assignment)
@@ -499,7 +499,7 @@ def _export(folder: Path, run: Run) -> None:
 
 
 def _look(folder: Path, run: Run, student: str, found: Graded) -> None:
-    """Note what stands on a student's pages, in the tables and in the recorded outputs."""
+    """Note what is on a student's pages, in the tables and in the recorded outputs."""
     pages, outputs, lines = [], [], []
     for page in (folder / "feedback" / student / run.assignment).glob("*.html"):
         html = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
@@ -550,7 +550,7 @@ def active(page: BeautifulSoup) -> list[str]:
 
 
 def differences(one: str, other: str) -> set[str]:
-    """The words that stand in one of two texts only; addresses of objects are none."""
+    """The words that are in only one of two texts, except addresses of objects."""
     first, second = (
         set(re.findall(r"\w+", re.sub("0x[0-9a-f]+", "", text))) for text in (one, other)
     )

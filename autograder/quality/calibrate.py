@@ -1,9 +1,9 @@
-"""Sets accuracy thresholds from many trainings of the reference solution.
+"""Sets accuracy thresholds from many training runs of the reference solution.
 
 A threshold is the mean accuracy of `SEEDS` runs, each with its own initial weights and its own
-fresh test examples, less four standard deviations, rounded down to a whole percent. The runs are
-kept beside it in the course's folder of thresholds. Which cell trains, and how the model that it
-leaves is measured, says a recipe of the course (see `autograder.courses`).
+fresh test examples, minus four standard deviations, rounded down to a whole percent. The runs are
+kept next to it in the course's folder of thresholds. A recipe of the course (see
+`autograder.courses`) says which cell trains, and how to measure the model that it leaves.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ class Attacker(Member):
             cells[title].source = text
 
     def hand_in_files(self, folder: Path) -> None:
-        """Write what lies beside the notebook into the folder of the submission."""
+        """Write the files next to the notebook into the folder of the submission."""
         for name, text in self.files.items():
             path = folder / os.fsdecode(unquote_to_bytes(name))
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ def define_what(source: str, namespace: dict) -> None:
 
 
 def in_a_fork(cells: list, mutant: dict | None, seconds: int) -> str:
-    """What `failed_test` says, from a process of its own."""
+    """The result of `failed_test` in a separate process."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -121,10 +121,10 @@ def _run_notebook(path: Path, limit: int, reasons: dict[tuple[str, ...], str]) -
 
 
 def _execute(path: Path, notebook: NotebookNode, mutants: list[Mutant]) -> list[str]:
-    """For each mutant the test that noticed it; empty where none did.
+    """For each mutant, the test that noticed it; empty if none did.
 
-    Before them the unchanged notebook is run: once as a whole, and once as for a mutant of each
-    cell, where the tests above are left out.
+    First the unchanged notebook runs: once as a whole, and once as for a mutant of each cell, where
+    the tests above are left out.
     """
     spec = KernelSpecManager().get_kernel_spec(notebook.metadata.kernelspec.name)
     cells = [

@@ -51,7 +51,7 @@ def grade(
 
 
 def attack(assignment: str, folder: Path) -> dict[str, export.Row]:
-    """Let the generic attackers hand in the assignment; their rows of the report, by name."""
+    """Let the generic attackers hand in the assignment; returns their rows of the report."""
     notebooks = [path.stem for path in (HOME / "solutions" / assignment).glob("*.ipynb")]
     attackers = members.generic_attackers(notebooks)
     run = Commands(folder)

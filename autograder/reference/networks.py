@@ -162,7 +162,7 @@ def _layouts(framework: str) -> Mapping[str, Layout]:
 def _places_by_shape(
     shapes: Mapping[str, Mapping[str, tuple[int, ...]]],
 ) -> dict[tuple[int, ...], list[tuple[str, str]]]:
-    """Shape -> the (layer, array) it stands for; several only for the biases of one layer."""
+    """Shape -> its (layer, array); several only for the biases of one layer."""
     places: dict[tuple[int, ...], list[tuple[str, str]]] = {}
     for layer, arrays in shapes.items():
         for name, shape in arrays.items():

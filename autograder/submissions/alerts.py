@@ -230,8 +230,8 @@ def _edits(
 def in_code(cells: dict[str, str], locked: Iterable[str] = ()) -> list[str]:
     """Alerts on suspicious code.
 
-    `cells` maps a cell's name to its source, `locked` are the sources of the assignment's own
-    cells, whose imports are no more to be replaced than the student's.
+    `cells` maps a cell's name to its source; `locked` are the sources of the assignment's own
+    cells, whose imports must not be replaced any more than the student's.
     """
     found: list[str] = []
     try:
@@ -432,7 +432,7 @@ def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
 
 
 def _dotted(node: ast.expr) -> str:
-    """`np.linalg.norm`; of a long chain the last names, and `…` for what is no name."""
+    """`np.linalg.norm`; for a long chain the last names, and `…` for what is not a name."""
     names: list[str] = []
     while isinstance(node, ast.Attribute) and len(names) < 4:
         names.append(node.attr[:40])

@@ -38,7 +38,7 @@ class HostileError(ValueError):
 
 
 def stop_if_full(error: BaseException) -> None:
-    """A full disk is no fault of a student's."""
+    """A full disk is not a student's fault."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         raise error
 
@@ -59,7 +59,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive. `open()` may raise any of BROKEN, `time` is whatever stands there."""
+    """A file in an archive. `open()` may raise any of BROKEN; `time` is what the archive says."""
 
     name: str
     open: Callable[[], IO[bytes]]
@@ -67,7 +67,7 @@ class Member:
 
 
 def members(file: IO[bytes], budget: Budget) -> Iterator[Member]:
-    """The files in a zip or tar file that are to be unpacked, while `file` is open."""
+    """The files to unpack from a zip or tar file, while `file` is open."""
     is_zip = zipfile.is_zipfile(file)
     file.seek(0)
     return (zip_members if is_zip else _tar_members)(file, budget)

@@ -125,7 +125,7 @@ class Extractor(ExtractorPlugin):
     # ---------------------------------------------------------------- archives
 
     def _unpack(self, archive: Path, path: Path, depth: int = 1) -> bool:
-        """Unpack `archive`, which lies at `path`, and the archives in it. False: it cannot be."""
+        """Unpack `archive` at `path`, and the archives in it. False: that is not possible."""
         folder = folder_of(path)
         made = not (self._target / folder).exists()
         self.log.info("Extracting from: %s", _shown(path))
@@ -201,7 +201,7 @@ def is_student(course: CourseDirectory, name: str) -> bool:
 
 @dataclass
 class Found:
-    """A file of a student's: where it lies, where it belongs, and the platform's time, if any."""
+    """A student's file: where it is, where it belongs, and the platform's time, if any."""
 
     source: Path
     place: tuple[str, ...]
@@ -260,7 +260,7 @@ class Collector(FileNameCollectorPlugin):
         return not self.valid_ext or path.suffix in self.valid_ext
 
     def _whose(self, path: Path) -> tuple[str, Found | None]:
-        """The student and the file; instead of the student a reason if it is nobody's."""
+        """The student and the file, or a reason instead of the student if it is nobody's."""
         parts = self._below(path)
         for end in range(1, len(parts) + 1):  # the first that fits is the outermost
             match = re.match(self.named_regexp, "/" + "/".join(parts[:end]))

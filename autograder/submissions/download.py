@@ -1,8 +1,9 @@
-"""`autograder collect`: from what a platform gives out to `submitted/<student>/<assignment>`.
+"""`autograder collect`: from a platform's download to `submitted/<student>/<assignment>`.
 
-Whose a file is says the platform (see `platforms`), what it is say its cells (see `sorting`). A
-submission is laid out beside its place and then renamed, so that no half of one is ever there; what
-is wrong with one student's files costs nobody else theirs. The last table names what was left out.
+The platform decides whose a file is (see `platforms`), and its cells decide what it is (see
+`sorting`). A submission is laid out next to its place and then renamed, so that there is never half
+of one; whatever is wrong with one student's files costs nobody else theirs. The last table names
+what was left out.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ class Handed:
 
 @dataclass
 class Collection:
-    """One run: what came, whose it is, and what became of it."""
+    """One run: what came, whose it is, and what happened to it."""
 
     course: CourseDirectory
     options: argparse.Namespace

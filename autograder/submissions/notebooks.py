@@ -195,7 +195,7 @@ class FormatError(Exception):
 
 
 def _load(content: bytes) -> Any:
-    """JSON without outputs, which are made anew; numbers become floats, of any length."""
+    """JSON without outputs, which will be made again; numbers become floats, of any length."""
     if sum(map(content.count, (b",", b"[", b"{"))) > MAX_PARTS:
         raise FormatError(f"it holds more than {MAX_PARTS:,} values; clear the outputs")
     text = content.decode("utf-8-sig", "surrogatepass")

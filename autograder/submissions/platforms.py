@@ -29,11 +29,11 @@ NOTEBOOK = re.compile(r"\.ipynb(?:\.(?:txt|json))?$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Claim:
-    """That a file is a student's: what a path says.
+    """What a path says: that a file belongs to a student.
 
-    `owner` is what the platform calls them; where two owners claim to be one student, neither is
-    believed. `name` is where the file belongs in the submission; empty: a note of the platform's,
-    which nobody has handed in. `given` is its name before a platform's suffix was taken off. The
+    `owner` is the platform's name for the student; if two owners claim to be one student, neither
+    is trusted. `name` is where the file belongs in the submission; empty: a note of the platform's
+    own, which nobody handed in. `given` is its name before a platform's suffix was removed. The
     newest has the latest `time`, else the highest `order`.
     """
 
@@ -188,7 +188,7 @@ class Brightspace(Layout):
 class Blackboard(Layout):
     """`<assignment>_<user>_attempt_<time>_<file>`, and a note `…_attempt_<time>.txt` for each.
 
-    Both names may hold `_`: the assignment is what stands before most students' names.
+    Both names may hold `_`: the assignment is what comes first in most students' names.
     """
 
     name = "Blackboard"
@@ -395,9 +395,9 @@ LAYOUTS: list[type[Layout]] = [
 
 
 def recognize(listing: Listing) -> tuple[Layout, int] | None:
-    """The layout, and how many folders lie around it; None: none explains half of the files.
+    """The layout, and how many folders are around it; None: no layout explains half of the files.
 
-    A folder around it is taken off only if there is no other beside it.
+    A folder around it is removed only if there is no other next to it.
     """
     around: Parts = ()
     for depth in range(DEEPEST + 1):

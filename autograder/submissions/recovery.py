@@ -106,7 +106,7 @@ def grade_id(cell: NotebookNode) -> str | None:
 
 
 def official_of(cell: NotebookNode, official: dict[str, Official]) -> Official | None:
-    """The assignment's cell of the name that `cell` has; None where it has none of them."""
+    """The assignment's cell with the name that `cell` has; None if it has none of them."""
     name = grade_id(cell)
     return None if name is None else official.get(name)
 
@@ -147,7 +147,7 @@ def recover(nb: NotebookNode, official: dict[str, Official], cell_ids: dict[str,
 
 
 def _name_once(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
-    """Drop all names but those of the assignment; of a cell that stands twice, the last counts."""
+    """Drop all names but those of the assignment; if a cell occurs twice, the last one counts."""
     counts: Counter[str] = Counter()
     for cell in reversed(nb.cells):
         name = grade_id(cell)
@@ -200,7 +200,7 @@ def _find_by_text(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
 def _find_answers(
     nb: NotebookNode, official: dict[str, Official], code: Code, by_place: bool
 ) -> list[str]:
-    """Find answers in cells without a name, between the cells that stand around them.
+    """Find answers in cells without a name, between the cells around them.
 
     An answer is what defines the same names. An answer without names is what is left, if there are
     as many cells as answers; with `by_place` any other answer, too.
@@ -274,10 +274,10 @@ def put_back(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
 
 
 def _take_apart(nb: NotebookNode, official: dict[str, Official], code: Code) -> list[str]:
-    """Undo a merging of an answer with locked cells, whose text is known.
+    """Undo the merging of an answer with locked cells, whose text is known.
 
-    Where an answer is missing, what a student wrote into a locked cell becomes a cell of their own
-    beside it. Then answers are looked for once more; the names of those that are found come back.
+    If an answer is missing, what a student wrote into a locked cell becomes a cell of its own next
+    to it. Then answers are searched for once more; returns the names of those that are found.
     """
     missing = [official[name] for name in _missing(nb, official)]
     answers = [cell for cell in missing if cell.is_answer]
@@ -331,7 +331,7 @@ def _without(text: str, others: Iterable[str]) -> str:
 def _piece(
     text: str, beside: NotebookNode, answers: list[Official], code: Code
 ) -> list[NotebookNode]:
-    """A cell of the student's own with text that was part of another one; none for no text."""
+    """A student's cell with text that was part of another one; none for no text."""
     if not text.strip():
         return []
     is_code = any(code.defines(text, answer.names) for answer in answers)
@@ -400,7 +400,7 @@ def _missing(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
 
 
 def _gaps(nb: NotebookNode, official: dict[str, Official]) -> dict[str, tuple[int, int]]:
-    """Missing cell -> from where to where it may stand: up to the next cell that has a name."""
+    """Missing cell -> from where to where it may be: up to the next cell that has a name."""
     places = _places(nb)
     taken = sorted(places.values())
     following = dict(zip([-1, *taken], [*taken, len(nb.cells)], strict=True))
@@ -444,7 +444,7 @@ def _few(names: list[str]) -> str:
 
 
 class Code:
-    """The cells of one notebook as code: each is parsed once, and only so much in all."""
+    """The cells of one notebook as code: each is parsed once, and only so much in total."""
 
     def __init__(self) -> None:
         self._left = MAX_CODE_IN_ALL
@@ -452,7 +452,7 @@ class Code:
         self.too_long: set[str] = set()  # sources that were not parsed
 
     def tree(self, source: str) -> ast.Module | None:
-        """The syntax tree; None for what is no Python, or too long."""
+        """The syntax tree; None if it is not Python, or too long."""
         if source not in self._trees:
             if len(source) > min(MAX_CODE, self._left):
                 self.too_long.add(source)
@@ -478,7 +478,7 @@ class Code:
 
 
 def parse(source: str) -> ast.Module | None:
-    """The syntax tree of a student's cell, with magics as calls; None if it is no Python.
+    """The syntax tree of a student's cell, with magics as calls; None if it is not Python.
 
     IPython's own way to read magics takes minutes for some texts.
     """

@@ -138,7 +138,7 @@ def is_folder(name: str) -> bool:
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
-    """The rows in which anything stands."""
+    """The rows that are not empty."""
     try:
         content = path.read_bytes()
     except OSError as error:

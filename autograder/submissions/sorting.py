@@ -42,7 +42,7 @@ class LeftOutError(Exception):
 
 @dataclass(frozen=True)
 class Piece:
-    """A file that a student handed in: where it lies now and what is known of it."""
+    """A file that a student handed in: where it is now and what is known about it."""
 
     path: Path
     name: Parts  # where the student had it
@@ -56,7 +56,7 @@ class Piece:
 
 @dataclass
 class Sorted:
-    """A submission as it will lie in nbgrader's folder, and what is to be said of it."""
+    """A submission as it will be in nbgrader's folder, and what to say about it."""
 
     places: dict[Parts, Path] = field(default_factory=dict)
     notebooks: dict[str, tuple[Piece, str]] = field(default_factory=dict)  # with how it was known
@@ -214,7 +214,7 @@ class Unpacker:
 
 
 def check(name: Parts) -> None:
-    """Raises HostileError for a path that leads elsewhere or is no UTF-8; ValueError: too long."""
+    """Raises HostileError for a path that leads elsewhere or is not UTF-8; ValueError: too long."""
     try:
         "/".join(name).encode()
     except UnicodeEncodeError:
@@ -277,7 +277,7 @@ def _age(pieces: Sequence[Piece]) -> Callable[[Piece], tuple[float, int]]:
 
 
 def _home(notebooks: Iterable[Piece]) -> Parts:
-    """The folder of the notebooks: it is the submission, what lies around it is taken off."""
+    """The folder of the notebooks: it is the submission, and folders around it are removed."""
     folders = [piece.name[:-1] for piece in notebooks]
     shared: list[str] = []
     for parts in zip(*folders, strict=False):
