@@ -102,7 +102,8 @@ class Door:
 class Zygote:
     """A process that imports `modules` and then forks on request.
 
-    `wrap` makes its command line of the program's; `environment` is all of its environment.
+    `wrap` makes its command line of the program's; `environment` is all of its environment;
+    `prepare` is called in its process before it starts.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Zygote:
         modules: Iterable[str],
         wrap: Callable[[list[str]], list[str]],
         environment: Mapping[str, str],
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         self.pid = 0
         self.modules: frozenset[str] = frozenset()  # top-level names that it has imported
@@ -129,6 +131,7 @@ class Zygote:
                 stdout=subprocess.DEVNULL,
                 stderr=self._log,
                 start_new_session=True,
+                preexec_fn=prepare,
             )
 
     def wait(self) -> None:

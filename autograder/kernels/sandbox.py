@@ -986,7 +986,7 @@ def _make_zygote(kernel: SandboxProvisioner, environment: Mapping[str, str]) -> 
         return [_bubblewrap(tempfile.gettempdir())[0] or "bwrap", *options, "--", *argv]
 
     modules = ["runpy", "ipykernel.kernelapp", *kernel.preload]
-    return forks.Zygote(modules, wrap, {})
+    return forks.Zygote(modules, wrap, {}, _lift_bound)
 
 
 def _prove(source: forks.Zygote) -> None:
