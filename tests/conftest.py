@@ -23,6 +23,7 @@ SLOW = [
     "test_cluster",
     "test_nbgrader_sample",
     "test_sandbox",
+    "test_forks",
     "test_browser",
     "test_feedback",
     "test_configure",

@@ -39,7 +39,7 @@ STAGES = ("kernels ready", "imports", "student cells", "tests", "shutdown")  # t
 JUDGE_IMPORTS = {"autograder", "numpy", "math"}
 # Packages that were found to work in a process that forked after their import (see kernels.forks).
 FORKED = {
-    *("numpy", "scipy", "pandas", "sklearn", "matplotlib", "seaborn", "sympy", "networkx", "tqdm"),
+    *("numpy", "scipy", "pandas", "sklearn", "matplotlib", "tqdm"),
     *("torch", "keras", "tensorflow"),
 }
 

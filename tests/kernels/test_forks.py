@@ -107,6 +107,22 @@ def test_no_two_forks_of_keras_draw_the_same_numbers(tmp_path):
     assert not set(first) & set(second)
 
 
+def test_other_libraries_work_in_a_fork(tmp_path):
+    names = ["scipy.stats", "pandas", "sklearn.ensemble", "matplotlib.pyplot", "tqdm.auto"]
+    for name in names:
+        pytest.importorskip(name)
+    code = """
+        import pandas, scipy.stats, matplotlib.pyplot as plt
+        from sklearn.ensemble import HistGradientBoostingClassifier  # by OpenMP
+        from tqdm.auto import tqdm
+        frame = pandas.DataFrame({"x": scipy.stats.norm(0).rvs(500)})
+        model = HistGradientBoostingClassifier().fit(frame, frame.x > 0)
+        frame.plot(), plt.savefig("plot.png"), plt.close()
+        print(list(tqdm([model.score(frame, frame.x > 0) > 0.9])))
+    """
+    assert look(tmp_path, True, code, preload=names) == [True]
+
+
 def test_threads_are_as_many_as_the_cores(tmp_path):
     pytest.importorskip("torch")
     code = "import os, torch; print([len(os.sched_getaffinity(0)), torch.get_num_threads()])"
