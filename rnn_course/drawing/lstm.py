@@ -10,16 +10,16 @@ from rnn_course.drawing import BLUE, GREEN, GREY, ORANGE, PINK, RED
 
 COLORS = {"remember": RED, "learn": GREEN, "save": BLUE, "focus": PINK}
 ROLES = {
-    "remember": "remember\n(forget gate)",
-    "learn": "learn\n(candidate)",
-    "save": "save\n(input gate)",
-    "focus": "focus\n(output gate)",
+    "remember": "remember $f$\n(forget gate)",
+    "learn": "learn $g$\n(candidate)",
+    "save": "save $i$\n(input gate)",
+    "focus": "focus $o$\n(output gate)",
 }
 
 
 def draw_context():
     """One frame of a film, which says nothing, and two strips that end in it."""
-    fig = plt.figure(figsize=(9, 3.4))
+    fig = plt.figure(figsize=(9, 3.4), layout="none")
     heights = [0.30, 0.47, 0.60, 0.69, 0.74]
     stories = {"thrown up": heights, "falling": [1.0, 0.98, 0.93, 0.85, 0.74]}
     _frame(fig.add_axes([0.05, 0.2, 0.13, 0.5]), heights[-1], "What is the ball doing?", ORANGE)
@@ -39,7 +39,7 @@ def _frame(axes, height, title, edge):
     axes.plot(0.5, height, "o", color=BLUE, markersize=13)
     axes.set_title(title, fontsize=10)
     for spine in axes.spines.values():
-        spine.set(color=edge, linewidth=2)
+        spine.set(color=edge, linewidth=2, visible=True)
 
 
 def draw_neurons():
@@ -47,16 +47,16 @@ def draw_neurons():
     _, axes = plt.subplots(1, 2, figsize=(9, 2.7))
     for ax, memory in zip(axes, (False, True), strict=True):
         _blank(ax, (0, 8), (0, 4))
-        _box(ax, 4, 2, "φ", ORANGE if memory else GREY)
+        _box(ax, 4, 2, "tanh", ORANGE if memory else GREY)
         _arrow(ax, (1.2, 2), (3.45, 2))
         _arrow(ax, (4.55, 2), (6.8, 2))
         ax.text(1.0, 2, r"$x_t$", ha="right", va="center", fontsize=14)
-        ax.text(2.4, 2.2, "$W$", ha="center", fontsize=13)
+        ax.text(2.4, 2.2, "$W_{xh}$", ha="center", fontsize=13)
         ax.text(7.0, 2, r"$h_t$", ha="left", va="center", fontsize=14)
-        ax.set_title("a neuron: each input for itself", fontsize=12)
+        ax.set_title("a neuron: each input on its own", fontsize=12)
     _line(axes[1], [(5.7, 2), (5.7, 3.5), (4, 3.5)], ORANGE)
     _arrow(axes[1], (4, 3.5), (4, 2.5), ORANGE)
-    axes[1].text(4.2, 2.95, "$U$", fontsize=13, color=ORANGE)
+    axes[1].text(4.2, 2.95, "$W_{hh}$", fontsize=13, color=ORANGE)
     axes[1].text(5.9, 3.2, r"$h_{t-1}$, one step later", fontsize=11, color=ORANGE)
     axes[1].set_title("a neuron with memory: its last output comes back", fontsize=12)
 
@@ -76,13 +76,13 @@ def draw_lstm(gates, title):
 
     _line(ax, [(0.9, 5), (11.9, 5)], "black", width=2.5)
     _arrow(ax, (11.9, 5), (12.2, 5))
-    ax.text(0.7, 5, r"$ltm_{t-1}$", ha="right", va="center", fontsize=13)
-    ax.text(12.3, 5, r"$ltm_t$", va="center", fontsize=13)
+    ax.text(0.7, 5, r"$c_{t-1}$", ha="right", va="center", fontsize=13)
+    ax.text(12.3, 5, r"$c_t$", va="center", fontsize=13)
     if gates:
         last = {"remember": 2.4, "learn": 6.8, "save": 6.8, "focus": 9.0}[gates[-1]]
         _line(ax, [(0.9, 1.1), (last, 1.1)], "black")
         _line(ax, [(1.2, 0.4), (1.2, 1.1)], "black")
-        ax.text(0.7, 1.15, r"$wm_{t-1}$", ha="right", va="center", fontsize=13)
+        ax.text(0.7, 1.15, r"$h_{t-1}$", ha="right", va="center", fontsize=13)
         ax.text(1.05, 0.4, r"$x_t$", ha="right", va="center", fontsize=13)
     if "remember" in gates:
         _gate(ax, 2.4, "remember", "σ", color("remember"))
@@ -107,7 +107,7 @@ def draw_lstm(gates, title):
         _knot(ax, 11.0, 2.9, "×", color("focus"))
         _line(ax, [(11.0, 2.55), (11.0, 1.1)], color("focus"))
         _arrow(ax, (11.0, 1.1), (12.2, 1.1), color("focus"))
-        ax.text(12.3, 1.15, r"$wm_t$", va="center", fontsize=13)
+        ax.text(12.3, 1.15, r"$h_t$", va="center", fontsize=13)
     ax.set_title(title, fontsize=12)
 
 
