@@ -284,9 +284,10 @@ def plain_feed_forward(names: SimpleNamespace) -> object:
 
 def packed_lstm() -> tuple[dict, dict, dict]:
     """The packed LSTM; its source packs batches of any lengths and knows every word."""
-    lecture = Lecture("04", "setup forget-bias table shuffle split tokenizer tokens vocabulary")
-    lecture.run("vocabulary-choice dataset dataset-make collate bucket last-state model")
-    names = lecture.run("model-count train-functions train-epoch train ladder-settings")
+    lecture = Lecture("04", "setup setup-course settings forget-bias table shuffle split tokenizer")
+    lecture.run("tokens vocabulary vocabulary-size vocabulary-choice dataset dataset-make collate")
+    lecture.run("bucket last-state model model-count train-functions train-epoch train")
+    names = lecture.run("ladder-settings ladder-run")
     names.BATCH_SIZE, ours, plain_epoch = 32, [], names.train_epoch
 
     def clock(model: object, words: dict, steps: int) -> Clock:
@@ -313,7 +314,6 @@ def packed_lstm() -> tuple[dict, dict, dict]:
             plain_epoch(published, Watched(loader, theirs), optimizer)
 
     names.train_epoch = train_epoch
-    lecture.define("ladder")
     names.settings = dict(names.SOURCE)
     for change in names.STEPS_TO_OURS.values():
         names.settings |= change
