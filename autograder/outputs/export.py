@@ -8,10 +8,10 @@ import json
 import os
 import re
 import stat
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from logging import Logger
 from pathlib import Path
 
 from nbgrader.api import (
@@ -26,13 +26,16 @@ from nbgrader.api import (
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExportPlugin
 from sqlalchemy import func
+from traitlets import Bool
 
 from autograder.api import wire
 from autograder.gradebook import journal
 from autograder.submissions import alerts
 
-GRADED, BY_HAND = "graded", "to be graded by hand"
-IN_PART, NOT_GRADED = "graded in part", "not graded"
+GRADED, BY_HAND, NOT_YET = "graded", "to be graded by hand", "not graded yet"
+IN_PART, NOT_GRADED = "graded in part", "could not be graded"
+WAITS = "has not been graded: run nbgrader autograde"
+UNKNOWN = "is not in the gradebook: grade it with nbgrader autograde, unless the student has left"
 LONGEST_TEXT, MOST_TEXTS = 500, 100  # of one note or alert; of a row's
 LONGEST_CELL = 32_000  # characters; Excel cuts a cell at 32,767
 FORMULA = re.compile(r"^(?=\s*[=+\-@＝＋－＠])|(?<=;)(?=\s*[=+\-@＝＋－＠])")
@@ -41,13 +44,17 @@ NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 @dataclass
 class Score:
-    """One question or task of one student. `points` None: nobody has graded it yet."""
+    """One question or task of one student. `points` None: nobody has graded it yet.
+
+    `by_hand`: a person grades it; `given`: a person has set these points.
+    """
 
     notebook: str
     question: str
     points: float | None
     max_score: float
     by_hand: bool
+    given: bool = False
 
 
 @dataclass
@@ -86,13 +93,27 @@ class Row:
 
     @property
     def status(self) -> str:
-        """How far it is: GRADED, BY_HAND, IN_PART or NOT_GRADED."""
+        """How far it is: GRADED, BY_HAND, NOT_YET, IN_PART or NOT_GRADED."""
         known = any(score.points is not None for score in self.scores)
+        waits = {WAITS, UNKNOWN} & set(self.reasons.values())
+        if waits and not known and not self.failed:
+            return NOT_YET
         if self.failed or (self.reasons and not known):
             return NOT_GRADED
         if self.reasons:
             return IN_PART
         return GRADED if self.complete else BY_HAND
+
+    def status_of(self, score: Score) -> tuple[str, str]:
+        """The same for one of the scores, and the reason if there is one."""
+        if score.points is not None:
+            return GRADED, ""
+        reason = self.reasons.get(score.notebook, "")
+        if reason in (WAITS, UNKNOWN):
+            return NOT_YET, reason
+        if self.failed or reason:
+            return NOT_GRADED, reason or self.failed
+        return BY_HAND, ""
 
 
 def read(course: CourseDirectory, students: Collection[str] | None = None) -> list[Row]:
@@ -123,12 +144,14 @@ def rows(
     table = []
     for student in sorted(names):
         row, own = Row(student, max_score=entry.max_score), grades.get(student, {})
-        row.raw_score = sum(points for points in own.values() if points is not None)
+        row.raw_score = sum(points for points, _ in own.values() if points is not None)
         row.late_submission_penalty = penalties.get(student, 0.0)
         if last_run.get(student, {}).get("state") == journal.FAILED:
             row.failed = _tidy([str(last_run[student].get("reason"))])[0]
         places = submitted / student / assignment, autograded / student / assignment
-        _fill(row, entry.notebooks, own, *places)
+        _fill(row, entry.notebooks, own, *places, known=student in penalties)
+        if row.scores and all(score.given for score in row.scores):
+            row.failed = ""  # a person has decided
         table.append(row)
     return table
 
@@ -145,8 +168,11 @@ def _who_handed_in(submitted: Path, assignment: str) -> Iterable[str]:
                 continue
 
 
-def _grades(gradebook: Gradebook, assignment: Assignment) -> dict[str, dict[str, float | None]]:
-    """Student -> cell's id -> points as nbgrader counts them; None if nobody has graded it."""
+Points = tuple[float | None, bool]  # as nbgrader counts them, None: not graded; set by a person
+
+
+def _grades(gradebook: Gradebook, assignment: Assignment) -> dict[str, dict[str, Points]]:
+    """Student -> cell's id -> points."""
     query = (
         gradebook.db.query(
             SubmittedAssignment.student_id,
@@ -160,10 +186,11 @@ def _grades(gradebook: Gradebook, assignment: Assignment) -> dict[str, dict[str,
         .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
         .filter(SubmittedAssignment.assignment_id == assignment.id)
     )
-    grades: dict[str, dict[str, float | None]] = {}
+    grades: dict[str, dict[str, Points]] = {}
     for student, cell, auto, manual, score in query:
         graded = auto is not None or manual is not None
-        grades.setdefault(student, {})[cell] = score if graded else None
+        points = score if graded else None, manual is not None
+        grades.setdefault(student, {})[cell] = points
     return grades
 
 
@@ -184,11 +211,12 @@ def _penalties(gradebook: Gradebook, assignment: Assignment) -> dict[str, float]
 def _fill(
     row: Row,
     notebooks: list[Notebook],
-    grades: dict[str, float | None],
+    grades: dict[str, Points],
     handed_in: Path,
     autograded: Path,
+    known: bool,
 ) -> None:
-    """Add the scores, notes and alerts."""
+    """Add the scores, notes and alerts. `known`: the gradebook has a submission of the student."""
     row.notes, row.alerts = [row.failed] * bool(row.failed), [*alerts.in_files(handed_in)]
     expected = sorted(notebooks, key=lambda notebook: notebook.name)
     for notebook in expected:
@@ -200,8 +228,9 @@ def _fill(
             reason = f"was not handed in{_look_alike(handed_in, expected)}"
         elif os.path.isfile(autograded / name):
             reason, notes, found = _record(autograded / name)
+            reason = reason or (UNKNOWN if not known and not row.failed else "")
         elif not row.failed:
-            reason = "has not been graded: run nbgrader autograde"
+            reason = WAITS
         row.scores += scores
         row.notes += [f"{name}: {text}" for text in notes or [reason] * bool(reason)]
         row.alerts += [f"{name}: {text}" for text in found]
@@ -210,11 +239,12 @@ def _fill(
     row.notes, row.alerts = _tidy(row.notes), _tidy(row.alerts)
 
 
-def _scores(notebook: Notebook, grades: dict[str, float | None]) -> Iterable[Score]:
+def _scores(notebook: Notebook, grades: dict[str, Points]) -> Iterable[Score]:
     written = {cell.name for cell in notebook.solution_cells}
     for cell in [*notebook.grade_cells, *notebook.task_cells]:
         by_hand = isinstance(cell, TaskCell) or cell.name in written
-        yield Score(notebook.name, cell.name, grades.get(cell.id), cell.max_score, by_hand)
+        points, given = grades.get(cell.id, (None, False))
+        yield Score(notebook.name, cell.name, points, cell.max_score, by_hand, given)
 
 
 def _record(path: Path) -> tuple[str, list[str], list[str]]:
@@ -291,15 +321,18 @@ class TableExportPlugin(ExportPlugin):
             write_atomically(target, text)
         except OSError as error:
             self.parent.fail(f"{target} cannot be written: {error.strerror}")
+
+    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
+        """The file's contents; `tables` holds the rows by assignment."""
+        raise NotImplementedError
+
+    def say_who_was_not_graded(self, tables: dict[str, list[Row]]) -> None:
+        """A line for each of them, with the reason."""
         for name, table in tables.items():
             for row in table:
                 if row.not_graded:
                     student = wire.clean(row.student, LONGEST_TEXT)
                     self.log.warning("%s of %s: %s: %s", name, student, row.status, row.not_graded)
-
-    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
-        """The file's contents; `tables` holds the rows by assignment."""
-        raise NotImplementedError
 
 
 class QuestionsExportPlugin(TableExportPlugin):
@@ -307,14 +340,120 @@ class QuestionsExportPlugin(TableExportPlugin):
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """One table below the other."""
+        self.say_who_was_not_graded(tables)
         return "".join(to_csv(name, table) for name, table in tables.items())
 
 
-class CanvasExportPlugin(TableExportPlugin):
+QUESTION_COLUMNS = ("points", "max_score", "status", "note")
+
+
+class TidyExportPlugin(TableExportPlugin):
+    """One table with one header: a line per student, assignment and question.
+
+    pandas: `read_csv(file)`; with `decimal_comma`: `read_csv(file, sep=";", decimal=",")`.
+    """
+
+    decimal_comma = Bool(
+        False, help="Write 1,5 and semicolons, for spreadsheets that take 1.5 for a date."
+    ).tag(config=True)
+
+    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
+        """The table, with a mark by which Excel knows that it is UTF-8."""
+        self.say_who_was_not_graded(tables)
+        people = _people(gradebook)
+        who = ("assignment", "student_id", "first_name", "last_name")
+        lines: list[Line] = [[*who, "notebook", "question", *QUESTION_COLUMNS]]
+        for name, table in tables.items():
+            for row in table:
+                person = people.get(row.student, {})
+                start = [name, row.student, person.get("first_name"), person.get("last_name")]
+                for score in row.scores:
+                    what = [score.notebook, score.question, score.points, score.max_score]
+                    lines.append([*start, *what, *row.status_of(score)])
+        return "\ufeff" + _csv(lines, self.decimal_comma)
+
+
+# ------------------------------------------------------------------ for learning platforms
+
+
+class PlatformExportPlugin(TableExportPlugin):
+    """What learning platforms import: only students whose every cell has a score.
+
+    For a blank is no gap: Canvas sets the grade to nothing (lib/gradebook_importer.rb,
+    no_change_to_submission), so does Moodle (grade/import/csv/classes/load_data.php,
+    update_grade_item), which also gives up the whole file at an unknown student and, where the
+    column that names students is blank, writes to the student of the line above.
+    """
+
+    needs: tuple[str, ...] = ()  # columns of nbgrader's that all must have if one student does
+
+    def complete(
+        self, gradebook: Gradebook, tables: dict[str, list[Row]]
+    ) -> dict[str, tuple[dict[str, str], list[float]]]:
+        """Student -> what the gradebook knows of them, and one score per assignment.
+
+        The others are listed on the terminal with the reason.
+        """
+        people = _people(gradebook)
+        known = {column for person in people.values() for column in person if person[column]}
+        by_name = {name: {row.student: row for row in table} for name, table in tables.items()}
+        students = {student for table in by_name.values() for student in table}
+        if not self.student:
+            students |= people.keys()
+        kept, left_out = {}, defaultdict(list)
+        for student in sorted(students):
+            own = {name: table.get(student) for name, table in by_name.items()}
+            reason = self._wrong_person(student, people.get(student), known)
+            reason = reason or "; ".join(filter(None, map(_incomplete, own, own.values())))
+            if reason:
+                left_out[reason].append(student)
+            else:
+                kept[student] = people[student], [row.score for row in own.values() if row]
+        for reason, names in left_out.items():
+            shown = ", ".join(wire.clean(name, LONGEST_TEXT) for name in names)
+            self.log.warning("Left out: %s: %s", shown, reason)
+        if left_out and len(tables) > 1:
+            self.log.warning(
+                "A line needs a score in each of the %d assignments, for a blank would overwrite: "
+                "--assignment=\"['%s']\" exports one.",
+                len(tables),
+                next(iter(tables)),
+            )
+        self.log.info("%d students written, %d left out", len(kept), len(students) - len(kept))
+        return kept
+
+    def _wrong_person(self, student: str, person: dict[str, str] | None, known: set[str]) -> str:
+        """Why the platform could take somebody else for the student, or nobody."""
+        if person is None:
+            return "not in the gradebook: has left, or was never graded"
+        if known and not any(person.values()):
+            return "unknown: neither name, mail address nor lms_user_id; is it in students.csv?"
+        for column in self.needs:
+            if column in known and not person[column]:
+                return f"has no {column}, and others have one"
+        for key in (student, person["email"], person["lms_user_id"]):
+            if key and _cell(key) != key:
+                return f"{key!r} would be a formula in a spreadsheet, or cannot be written"
+        return ""
+
+
+def _incomplete(assignment: str, row: Row | None) -> str:
+    """Why there is no score that could be exported; empty if there is one."""
+    if row is None:
+        return f"{assignment}: handed in nothing"
+    if row.complete and row.status == GRADED:
+        return ""
+    waiting = [s.question for s in row.scores if row.status_of(s)[0] == BY_HAND]
+    if row.status == BY_HAND:
+        return f"{assignment}: {BY_HAND}: {', '.join(waiting)}"
+    by_hand = [f"{BY_HAND}: {', '.join(waiting)}"] * bool(waiting)
+    return f"{assignment}: {row.status}: {'; '.join([row.not_graded, *by_hand])}"
+
+
+class CanvasExportPlugin(PlatformExportPlugin):
     """A CSV file that Canvas imports (Grades, Import): one column per assignment.
 
-    `ID` is the gradebook's `lms_user_id`, `SIS Login ID` the student id of nbgrader. Who has a
-    question that nobody has graded yet gets an empty cell, which Canvas passes over.
+    `ID` is the gradebook's `lms_user_id`, `SIS Login ID` the student id of nbgrader.
     """
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
@@ -322,59 +461,84 @@ class CanvasExportPlugin(TableExportPlugin):
         possible = [gradebook.find_assignment(name).max_score for name in tables]
         lines: list[Line] = [["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *tables]]
         lines.append(["Points Possible", "", "", "", "", *possible])
-        people = _people(gradebook)
-        for student, cells in _totals(tables, self.log).items():
-            person = people.get(student, {})
-            name = ", ".join(filter(None, (person.get("last_name"), person.get("first_name"))))
-            lines.append([name or student, person.get("lms_user_id"), "", student, "", *cells])
+        for student, (person, scores) in self.complete(gradebook, tables).items():
+            name = ", ".join(filter(None, (person["last_name"], person["first_name"])))
+            lines.append([name or student, person["lms_user_id"], "", student, "", *scores])
         return _csv(lines)
 
 
-class MoodleExportPlugin(TableExportPlugin):
+class MoodleExportPlugin(PlatformExportPlugin):
     """A CSV file that Moodle imports (Grades, Import, CSV file): map from `username` or `email`."""
 
+    needs = ("email",)
+
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
-        """A line of names and one per student; cells are empty as for Canvas."""
+        """A line of names and one per student."""
         lines: list[Line] = [["username", "email", *tables]]
-        people = _people(gradebook)
-        for student, cells in _totals(tables, self.log).items():
-            lines.append([student, people.get(student, {}).get("email"), *cells])
+        for student, (person, scores) in self.complete(gradebook, tables).items():
+            lines.append([student, person["email"], *scores])
         return _csv(lines)
 
 
-def _totals(tables: dict[str, list[Row]], log: Logger) -> dict[str, list[float | None]]:
-    """Student -> one score per assignment; None if not handed in or not graded to the end."""
-    by_student = [{row.student: row for row in table} for table in tables.values()]
-    totals = {}
-    for student in sorted({student for table in by_student for student in table}):
-        found = [table.get(student) for table in by_student]
-        totals[student] = [row.score if row and row.complete else None for row in found]
-    for name, table in tables.items():
-        waiting = sum(row.status == BY_HAND for row in table)
-        left_out = sum(not row.complete for row in table) - waiting
-        if waiting:
-            log.warning("%s: left empty, because points by hand are missing: %d", name, waiting)
-        if left_out:
-            log.warning("%s: left empty, because not graded (see below): %d", name, left_out)
-    return totals
+class BrightspaceExportPlugin(PlatformExportPlugin):
+    """A CSV file that Brightspace imports (Grades, Enter Grades, Import).
+
+    `Username` is nbgrader's student id, `OrgDefinedId` the gradebook's `lms_user_id`; the columns
+    are those of https://community.d2l.com/brightspace/kb/articles/3538-importing-grades.
+    """
+
+    needs = ("lms_user_id",)
+
+    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
+        """A line of names and one per student, which ends in a mark."""
+        found = self.complete(gradebook, tables)
+        numbered = any(person["lms_user_id"] for person, _ in found.values())
+        heads = ["OrgDefinedId"] * numbered + ["Username"]
+        grades = [f"{name} Points Grade" for name in tables]
+        lines: list[Line] = [[*heads, *grades, "End-of-Line Indicator"]]
+        for student, (person, scores) in found.items():
+            number = [person["lms_user_id"]] * numbered
+            lines.append([*number, student, *scores, "#"])
+        return _csv(lines)
+
+
+class GradescopeExportPlugin(PlatformExportPlugin):
+    """The table that Gradescope makes of a course's grades, for what reads those.
+
+    `SID` is nbgrader's student id. Columns as programs read them that work on Gradescope's
+    tables; that Gradescope itself imports grades is not documented, and not verified.
+    """
+
+    def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
+        """A line of names and one per student."""
+        possible = {name: gradebook.find_assignment(name).max_score for name in tables}
+        grades = [column for name in tables for column in (name, f"{name} - Max Points")]
+        lines: list[Line] = [["First Name", "Last Name", "SID", "Email", *grades]]
+        for student, (person, scores) in self.complete(gradebook, tables).items():
+            names = person["first_name"], person["last_name"]
+            pairs = zip(scores, possible.values(), strict=True)
+            cells = [number for pair in pairs for number in pair]
+            lines.append([*names, student, person["email"], *cells])
+        return _csv(lines)
 
 
 def _people(gradebook: Gradebook) -> dict[str, dict[str, str]]:
-    """Student -> names, mail address and number on the learning platform."""
+    """Student -> names, mail address and number on the learning platform; empty: not known."""
     columns = ("first_name", "last_name", "email", "lms_user_id")
     return {
-        person.id: {column: getattr(person, column) for column in columns}
+        person.id: {column: str(getattr(person, column) or "").strip() for column in columns}
         for person in gradebook.students
     }
 
 
-def _csv(lines: list[Line]) -> str:
+def _csv(lines: list[Line], decimal_comma: bool = False) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([map(_cell, line) for line in lines])
+    writer = csv.writer(text, delimiter=";" if decimal_comma else ",", lineterminator="\n")
+    writer.writerows([[_cell(value, decimal_comma) for value in line] for line in lines])
     return text.getvalue()
 
 
-def _cell(value: str | float | None) -> str:
+def _cell(value: str | float | None, decimal_comma: bool = False) -> str:
     """A number as it is, and a text on one line that no spreadsheet takes for a formula.
 
     A text that would be one gets an apostrophe in front, also behind a semicolon, which separates
@@ -383,7 +547,7 @@ def _cell(value: str | float | None) -> str:
     if value is None:
         return ""
     if isinstance(value, int | float):
-        return f"{value:.15g}"
+        return f"{value:.15g}".replace(".", "," if decimal_comma else ".")
     text = re.sub(r"[\n\t]", " ", wire.clean(value, LONGEST_CELL))
     return text if NUMBER.fullmatch(text) else FORMULA.sub("'", text)
 

@@ -24,8 +24,14 @@ NAMES, LINES = 5, 20  # so many are named in a sentence, and with the reason in 
 LONGEST = 2000  # characters of a text
 
 TEMPLATES = Path(__file__).with_name("templates")
+NOT_COMPLETE = {  # entry of the report -> in words
+    "graded_in_part": "graded in part",
+    "not_graded": "could not be graded",
+    "not_graded_yet": "not graded yet",
+}
 REASONS = {  # title of a table -> the entry of the report
-    "Not graded, which is not 0 points": "not_graded",
+    "Could not be graded, which is not 0 points": "not_graded",
+    "Not graded yet": "not_graded_yet",
     "Graded in part": "graded_in_part",
     "Given to another worker": "given_again",
     "Alerts: reasons to read a cell, never points": "alerts",
@@ -56,8 +62,10 @@ def collect(run: dict, course: CourseDirectory) -> dict:
     records = run.pop("records")
     not_graded = {row.student: row.not_graded for row in table if row.status == export.NOT_GRADED}
     not_graded = run["failures"] | not_graded  # a full disk keeps failures out of the journal
+    not_yet = {row.student: row.not_graded for row in table if row.status == export.NOT_YET}
+    not_yet = {student: why for student, why in not_yet.items() if student not in not_graded}
     in_part = {row.student: row.not_graded for row in table if row.status == export.IN_PART}
-    counted = [row for row in table if row.student not in not_graded | in_part]
+    counted = [row for row in table if row.student not in not_graded | not_yet | in_part]
     shares = [row.score / row.max_score for row in counted if row.max_score]
     bins = Counter(min(max(int(share * BINS), 0), BINS - 1) for share in shares)
     stages: Counter[str] = Counter()
@@ -70,6 +78,7 @@ def collect(run: dict, course: CourseDirectory) -> dict:
         **run,
         "graded": sum(entry["student"] not in not_graded for entry in records),
         "not_graded": not_graded,
+        "not_graded_yet": not_yet,
         "graded_in_part": in_part,
         "to_be_graded_by_hand": sum(row.status == export.BY_HAND for row in counted),
         "questions": questions(table),
@@ -139,7 +148,7 @@ def to_text(found: dict) -> str:
         for row in found["questions"]
     ]
     lines = [terminal.table(heads, rows), ""]
-    for title, key in (("not graded", "not_graded"), ("graded in part", "graded_in_part")):
+    for key, title in NOT_COMPLETE.items():
         named = [f"{title}: {_one_line(s)}: {_one_line(why)}" for s, why in found[key].items()]
         lines += named[:LINES] + [f"… and {len(named) - LINES} more"] * (len(named) > LINES)
     return "\n".join([*lines, _sentence(found)])
@@ -149,7 +158,7 @@ def _sentence(found: dict) -> str:
     counts = f"{found['graded']} graded in {found['seconds']:.0f} s on tier {found['tier']!r}"
     others = [
         f"{len(found[key])} {words} ({_names(found[key])})"
-        for key, words in (("graded_in_part", "graded in part"), ("not_graded", "not graded"))
+        for key, words in NOT_COMPLETE.items()
         if found[key]
     ]
     by_hand = found["to_be_graded_by_hand"]

@@ -93,7 +93,7 @@ class School:
         app.coursedir = self.course
         target = self.folder / "export.csv"
         plugin(parent=app, **{"to": str(target), **options}).export(self.gradebook)
-        return list(csv.reader(io.StringIO(target.read_text())))
+        return list(csv.reader(io.StringIO(target.read_text(encoding="utf-8-sig"))))
 
 
 @pytest.fixture
@@ -145,8 +145,8 @@ def test_every_export_says_what_nbgrader_export_says(graded):
     assert canvas[1] == ["Points Possible", "", "", "", "", str(MAXIMUM)]
     moodle = graded.export(export.MoodleExportPlugin)
     for cells in ({line[3]: line[-1] for line in canvas[2:]}, {m[0]: m[-1] for m in moodle[1:]}):
-        assert {name for name, cell in cells.items() if not cell} == WAIT
-        for name in cells.keys() - WAIT:
+        assert cells.keys() == CLASS.keys() - WAIT
+        for name in cells:
             assert float(cells[name]) == pytest.approx(float(expected[name]["score"]), abs=1e-12)
     assert cells["later_than_it_is_worth"] == cells["minus"] == "0"
     assert cells["extra"] == "12.25"
@@ -246,9 +246,10 @@ def broken(school):
 def test_not_graded_is_named_and_is_no_zero(broken):
     rows = broken.rows()
     status = {name: row.status for name, row in rows.items()}
-    whole = {"unreadable", "nothing", "renamed", "failed", "failed_again", "new"}
+    whole = {"unreadable", "nothing", "renamed", "failed", "failed_again"}
     part = {"half_unreadable", "half"}
     assert {name for name, found in status.items() if found == export.NOT_GRADED} == whole
+    assert {name for name, found in status.items() if found == export.NOT_YET} == {"new"}
     assert {name for name, found in status.items() if found == export.IN_PART} == part
     assert {name for name, row in rows.items() if not row.not_graded} == {
         "full",
@@ -265,14 +266,17 @@ def test_not_graded_is_named_and_is_no_zero(broken):
     assert "is it one (1).ipynb or other.ipynb?" in rows["renamed"].not_graded
     found = report.collect(run_of(broken, {"full_disk": "no room"}), broken.course)
     assert found["not_graded"].keys() == whole | {"full_disk"}
+    assert found["not_graded_yet"].keys() == {"new"}
     assert found["graded_in_part"].keys() == part
     assert (found["mean"], found["counted"]) == (round((10 + 0 + 5) / 3, 2), 3)
     assert sum(found["distribution"]) == 3
     text = report.to_text(found)
-    assert "not graded: failed: it hung" in text
+    assert "could not be graded: failed: it hung" in text
+    assert "not graded yet: new: one.ipynb: has not been graded: run nbgrader autograde" in text
     last = text.splitlines()[-1]
     assert "2 graded in part (half, half_unreadable)" in last
-    assert "7 not graded (full_disk, failed, failed_again, new, nothing and 2 more)" in last
+    assert "6 could not be graded (full_disk, failed, failed_again, nothing, renamed and 1" in last
+    assert "1 not graded yet (new)" in last
     page = report.to_html(found)
     for name in whole | part:
         assert f"<td>{name}</td>" in page
@@ -286,11 +290,11 @@ def test_three_different_things(broken):
     cells = {name: (row["one.written"], row["status"], row["note"]) for name, row in table.items()}
     assert cells["waits"] == ("", "to be graded by hand", "")
     assert cells["zero"] == ("0", "graded", "")
-    assert cells["unreadable"][:2] == ("", "not graded")
+    assert cells["unreadable"][:2] == ("", "could not be graded")
+    assert cells["new"][:2] == ("", "not graded yet")
     assert "no notebook" in cells["unreadable"][2]
     moodle = {line[0]: line[2] for line in broken.export(export.MoodleExportPlugin)}
-    assert (moodle["zero"], moodle["waits"], moodle["unreadable"]) == ("0", "", "")
-    assert moodle["unreadable_by_hand"] == "5"
+    assert moodle == {"username": "tiny", "full": "10", "zero": "0", "unreadable_by_hand": "5"}
 
 
 def test_a_student_whose_folder_is_gone_keeps_the_points(school):
@@ -365,12 +369,11 @@ def test_odd_files_and_students_cost_nobody_the_export(school):
     school.grade("=odd", points={})
     with school.gradebook as gradebook:
         gradebook.update_or_create_student("=odd", last_name="=1+1", email="@x")
-    for plugin in ("Questions", "Canvas", "Moodle"):
+    for plugin in ("Questions", "Tidy", "Canvas", "Moodle", "Brightspace", "Gradescope"):
         lines = school.export(getattr(export, f"{plugin}ExportPlugin"))
         cells = [cell for line in lines for cell in line]
         assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@")]
-        assert "'=odd" in cells
-        assert "n�" in cells
+        assert ("'=odd" in cells) == ("n�" in cells) == (plugin in ("Questions", "Tidy"))
         assert "good" in cells
         assert all(character.isprintable() for cell in cells for character in cell)
     found = report.collect(run_of(school), school.course)
