@@ -14,6 +14,7 @@ from autograder import distribution
 COMMANDS = {
     "collect": ("submissions.download", "sort a platform's download into submitted/"),
     "grade": ("grading.coordinator", "grade a class, on many workers"),
+    "feedback": ("outputs.upload", "pack the feedback pages for Canvas or Moodle"),
     "run": ("grading.single", "grade notebooks without a course"),
     "trial": ("grading.trial", "say whether plain tests can run in the judge"),
     "release": ("quality.release", "write exercises/<assignment> from solutions/<assignment>"),
@@ -28,7 +29,8 @@ COMMANDS = {
     "attacks": ("quality.attacks", "run the attackers against three graders and compare"),
     "mutants": ("quality.mutants", "make small mistakes and see whether the tests notice them"),
 }
-TAKES_MORE = {"collect", "grade", "trial"}  # options that they do not know are nbgrader's
+# Options that these do not know are nbgrader's.
+TAKES_MORE = {"collect", "feedback", "grade", "trial"}
 
 
 def main(arguments: list[str] | None = None) -> int:

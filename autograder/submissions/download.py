@@ -34,15 +34,17 @@ from traitlets.config import Config
 from autograder import files
 from autograder.api import wire
 from autograder.outputs import terminal
-from autograder.submissions import archives, platforms, roster, sorting
+from autograder.submissions import archives, names, platforms, roster, sorting
 from autograder.submissions.archives import BROKEN, Budget
 from autograder.submissions.collect import Extractor, is_junk
+from autograder.submissions.names import HandedOut
 from autograder.submissions.platforms import Claim, Layout, Listing, Parts
 from autograder.submissions.roster import Roster
 from autograder.submissions.sorting import LeftOutError, Piece, Sorted
 
 MOST_ENTRIES = 1_000_000  # of a download
 STAGING = ".collecting"  # in the folder of submissions; nbgrader passes over hidden folders
+DONE = ("new", "replaced", "unchanged")  # what is there is what the download holds
 HEADS = ("student", "file", "time (UTC)", "recognized", "")
 
 
@@ -176,6 +178,7 @@ class Handed:
     claim: Claim
     layout: Layout
     turn: int  # which download
+    outermost: str  # of its path, without the folders around what the platform gave
 
 
 @dataclass
@@ -189,6 +192,7 @@ class Collection:
     rows: list[tuple[str, ...]] = field(default_factory=list)
     unknown: dict[str, list[Claim]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    handed_out: names.Names = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
     needs_a_person: bool = False
 
@@ -228,13 +232,17 @@ class Collection:
                 self._attribute(path, entries, turn, handed)
                 self._collect(turn + 1, left, staging, handed)
             return
-        for student in sorted(handed):
-            try:
-                self._one(student, handed[student], staging)
-            except LeftOutError as error:
-                self._row(student, note=f"SKIPPED: {error}")
-                self.counts["skipped"] += 1
-                self.needs_a_person = True
+        try:
+            for student in sorted(handed):
+                try:
+                    self._one(student, handed[student], staging)
+                except LeftOutError as error:
+                    self._row(student, note=f"SKIPPED: {error}")
+                    self.counts["skipped"] += 1
+                    self.needs_a_person = True
+        finally:
+            if not self.options.dry_run:
+                names.remember(self.course, self.handed_out)
         self.absent = sorted(self.roster.students.keys() - handed.keys())
         self.needs_a_person |= bool(self.unknown)
 
@@ -257,7 +265,8 @@ class Collection:
                 if claim.student is None:
                     self.unknown.setdefault(claim.owner, []).append(claim)
                 elif claim.name:
-                    handed[claim.student.id].append(Handed(entry, claim, layout, turn))
+                    outermost = entry.parts[depth]
+                    handed[claim.student.id].append(Handed(entry, claim, layout, turn, outermost))
 
     def _layout(self, path: Path, entries: list[Entry]) -> tuple[Layout, int]:
         by_path = {entry.parts: entry for entry in entries}
@@ -312,7 +321,13 @@ class Collection:
             path.rename(ready / Path(*place))
         if found.time:
             (ready / "timestamp.txt").write_text(f"{_utc(found.time)} UTC")
-        self._say(student, found, self._put(student, ready, staging, found.time))
+        done = self._put(student, ready, staging, found.time)
+        if done in DONE:
+            pieces_by_name = {name: piece for name, (piece, _) in found.notebooks.items()}
+            self.handed_out[student] = {
+                name: piece.handed_out for name, piece in pieces_by_name.items() if piece.handed_out
+            }
+        self._say(student, found, done)
 
     def _pieces(self, handed: Handed, unpacker: sorting.Unpacker) -> Iterator[Piece]:
         entry, claim = handed.entry, handed.claim
@@ -327,6 +342,7 @@ class Collection:
             entry.time,
             handed.turn,
             claim.given,
+            HandedOut(handed.layout.name, claim.owner, handed.outermost),
         )
         return unpacker.pieces(piece, entry.open)
 
@@ -390,7 +406,7 @@ class Collection:
         self.rows.append(tuple(wire.clean(cell, 500).replace("\n", " ") for cell in cells))
 
     def _say(self, student: str, found: Sorted, done: str) -> None:
-        if done in ("new", "replaced", "unchanged"):
+        if done in DONE:
             self.counts[done] += 1
         else:
             self.counts["kept"] += 1
@@ -435,9 +451,9 @@ def _check_owners(handed: list[Handed]) -> None:
     for each in handed:
         once = each.turn if each.layout.known_only else -1
         owners[each.layout.name, once].add(each.claim.owner)
-    for names in owners.values():
-        if len(names) > 1:
-            raise LeftOutError(f"two names claim to be this student: {', '.join(sorted(names))}")
+    for claimed in owners.values():
+        if len(claimed) > 1:
+            raise LeftOutError(f"two names claim to be this student: {', '.join(sorted(claimed))}")
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -29,6 +29,7 @@ from autograder.submissions.archives import (
     stop_if_full,
 )
 from autograder.submissions.collect import is_junk
+from autograder.submissions.names import HandedOut
 from autograder.submissions.notebooks import read_submission
 from autograder.submissions.platforms import COPY, NOTEBOOK, Parts
 
@@ -52,6 +53,7 @@ class Piece:
     entry_time: float  # of the file in the download: only for comparing versions
     turn: int  # later downloads on the command line come after earlier ones
     given: str = ""  # the last part of its name before a suffix of the platform's was taken off
+    handed_out: HandedOut | None = None
 
 
 @dataclass

@@ -369,6 +369,7 @@ def test_odd_files_and_students_cost_nobody_the_export(school):
     school.grade("=odd", points={})
     with school.gradebook as gradebook:
         gradebook.update_or_create_student("=odd", last_name="=1+1", email="@x")
+        gradebook.update_or_create_student("good", last_name="=2", email="x", lms_user_id="1")
     for plugin in ("Questions", "Tidy", "Canvas", "Moodle", "Brightspace", "Gradescope"):
         lines = school.export(getattr(export, f"{plugin}ExportPlugin"))
         cells = [cell for line in lines for cell in line]
