@@ -42,7 +42,7 @@ PROBE = "import json; print(json.dumps(globals().get('results', {}), default=flo
 # Mean test accuracy over the seeds must reach this; what each source printed is in README.md.
 FLOORS = {
     "01_memory_and_gates_gluon": {"Gluon LSTM(64) + GloVe": 0.85},
-    "02_simple_rnn_keras": {"SimpleRNN(2), 30 words": 0.768, "SimpleRNN(2), 200 words": 0.86},
+    "02_simple_rnn_keras": {"SimpleRNN(5), 30 words": 0.768, "SimpleRNN(5), 200 words": 0.86},
     "03_battlefield_pytorch": {
         "TF-IDF + logistic regression": 0.905,
         "feed-forward, embeddings": 0.86,

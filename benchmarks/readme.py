@@ -70,7 +70,7 @@ LEADERBOARD = [
     ("03_battlefield_pytorch", "TF-IDF + logistic regression", "–"),
     ("01_memory_and_gates_gluon", "Gluon LSTM(64) + GloVe", "0.829 (on its training reviews)"),
     ("02_simple_rnn_keras", "SimpleRNN(5), 30 words", "0.788"),
-    ("02_simple_rnn_keras", "SimpleRNN(2), 200 words", "–"),
+    ("02_simple_rnn_keras", "SimpleRNN(5), 200 words", "–"),
     ("03_battlefield_pytorch", "feed-forward, raw ids", "0.499"),
     ("03_battlefield_pytorch", "feed-forward, embeddings", "0.655"),
     ("03_battlefield_pytorch", "CNN", "crashed"),

@@ -166,17 +166,19 @@ def keras_accuracy(model: object, ids: np.ndarray, labels: np.ndarray) -> float:
 
 def simple_rnn() -> tuple[dict, dict, dict]:
     """SimpleRNN(5) on the last 30 words; the lecture itself trains as its source does."""
-    lecture = Lecture("02", "imports seed setup as-written load train fit")
+    lecture = Lecture("02", "imports seed setup as-written load reads train fit adam dropout-build")
     names, clocks = lecture.names, []
-    ids = names.imdb.pad(names.x_all[names.valid], names.LENGTH)
-    labels = names.y_all[names.valid]
-    names.Progress = clocked(names.Progress, lambda net: keras_accuracy(net, ids, labels), clocks)
-    lecture.run("steps adam dead epochs dropout-build dropout")
-    kept = clocks[0].result(), clocks[-1].result()  # as written comes first, ours last
-    model = names.build_dropout(*names.choices[names.OURS][1:])
+    train, valid = names.reads("train"), names.reads("valid")
+    names.Progress = clocked(names.Progress, lambda net: keras_accuracy(net, *valid), clocks)
+    names.keras.utils.set_random_seed(0)
+    rmsprop = names.keras.optimizers.RMSprop(1e-4)
+    names.fit(names.build(), train, 10, lambda num_steps: rmsprop, valid, 32)
+    names.keras.utils.set_random_seed(0)
+    names.fit(names.build_dropout(0.3, 0.5), train, 4, names.adam, valid)
+    kept = clocks[0].result(), clocks[1].result()
+    model = names.build_dropout(0.3, 0.5)
     model.compile(names.adam(1000), loss="binary_crossentropy")
-    tokens = names.imdb.pad(names.x_all, names.LENGTH)[names.train]
-    labels = names.y_all[names.train].astype("float32")
+    tokens, labels = train[0], train[1].astype("float32")
     size = len(tokens) // 100
     starts = range(0, len(tokens), size)
     batches = ((tokens[start : start + size], labels[start : start + size]) for start in starts)
