@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,12 +45,15 @@ def known(course: CourseDirectory) -> Names:
 
 
 def remember(course: CourseDirectory, new: Names) -> None:
-    """Add students, or replace what was known of them; the file is never half-written."""
+    """Add students, or replace what was known of them; the file is never half-written.
+
+    Only for who holds the lock on the folder of submissions.
+    """
     if not new:
         return
     path = _path(course)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.new")
     # json escapes what is not ASCII, so that also names that are no UTF-8 can be written
     temporary.write_text(json.dumps(known(course) | new, indent=1, sort_keys=True) + "\n")
-    temporary.replace(path)
+    temporary.rename(path)

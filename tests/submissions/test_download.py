@@ -23,7 +23,8 @@ from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
 
 from autograder import __main__
-from autograder.submissions import download, platforms, roster
+from autograder.outputs import upload
+from autograder.submissions import download, names, platforms, roster
 
 STUDENTS = """\
 id,first_name,last_name,email,lms_user_id
@@ -730,7 +731,7 @@ def test_one_at_a_time(course):
     assert course.line("error: another `autograder collect` is already running")
 
 
-@pytest.mark.parametrize("moment", range(1, 8))
+@pytest.mark.parametrize("moment", range(1, 9))
 def test_nothing_is_half_written_when_it_is_killed(course, moment):
     """Killed at each of its renames in turn, and once more run to its end."""
     course.collect(course.zip(stamped([(10, notebook("old"))]), "old.zip"))
@@ -746,14 +747,15 @@ def test_nothing_is_half_written_when_it_is_killed(course, moment):
         __main__.main(course.command(path))
         os._exit(0)
     status = os.waitpid(pid, 0)[1]
-    assert os.WIFSIGNALED(status) == (moment < 7), status
+    assert os.WIFSIGNALED(status) == (moment < 8), status
     after = {"pipeline.ipynb": NOTEBOOK.encode(), "timestamp.txt": b"2025-10-11 10:22:00 UTC"}
     whole = {"ada": (before, after | {"utils.py": b"x"}), "alan": (after,)}
     for student, files in course.submitted().items():
         assert files in whole[student]
     found = course.collect(path)
     assert found == {"ada": after | {"utils.py": b"x"}, "alan": after}
-    assert sorted(os.listdir(course.folder / "submitted")) == [".collecting.lock", "ada", "alan"]
+    hidden = [".collected", ".collecting.lock"]
+    assert sorted(os.listdir(course.folder / "submitted")) == [*hidden, "ada", "alan"]
 
 
 def _die_at(moment):
@@ -781,3 +783,185 @@ def test_from_a_shell(course):
     assert (done.returncode, done.stderr) == (0, "")
     assert "submissions.zip: one folder per student" in done.stdout
     assert course.submitted() == {"ada": {"pipeline.ipynb": NOTEBOOK.encode()}}
+
+
+# ------------------------------------------------------------------ what goes back
+
+
+class Pages:
+    """Feedback pages, and the zip file that is made of them."""
+
+    def __init__(self, course):
+        self.course = course
+
+    def write(self, *students, notebook="pipeline"):
+        for student in students:
+            folder = self.course.folder / "feedback" / student / "hw"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{notebook}.html").write_text(f"{student}'s {notebook}")
+
+    def pack(self, platform, *options):
+        """Name -> content."""
+        arguments = ["feedback", "hw", "--for", platform, *options]
+        root = f"--CourseDirectory.root={self.course.folder}"
+        self.course.code = __main__.main([*arguments, root])
+        captured = self.course._capsys.readouterr()
+        self.course.said = captured.out + captured.err
+        path = self.course.folder / f"feedback-hw-{platform.title()}.zip"
+        if not path.exists():
+            return {}
+        with zipfile.ZipFile(path) as packed:
+            return {name: packed.read(name).decode() for name in packed.namelist()}
+
+
+@pytest.fixture
+def pages(course):
+    return Pages(course)
+
+
+def canvas_reads(name):
+    """User and attachment, as infer_comment_context_from_filename finds them."""
+    parts = [part for part in name.rpartition("/")[2].split("_") if part != "LATE"]
+    found = parts[1:3] if parts[0] == "anon" else [p for p in parts if p.isdigit()][:2]
+    return None if parts[-1].startswith("link") else tuple(found)
+
+
+def moodle_reads(name):
+    """Participant and file, as is_valid_filename_for_import finds them."""
+    parts = name.split("/")
+    info = parts.pop(0).split("_", 4)
+    assert info[2:4] == ["assignsubmission", "file"]
+    return int(info[1]), "/".join([*info[4:], *parts]).lstrip("/")
+
+
+def test_canvas_takes_every_page_back(course, pages):
+    course.collect(course.zip(LAYOUTS["Canvas"][0]))
+    pages.write("ada", "alan", "jose")
+    found = pages.pack("canvas")
+    assert course.code == 0, course.said
+    assert {canvas_reads(name): page for name, page in found.items()} == {
+        ("101", "5550"): "ada's pipeline",
+        ("102", "5552"): "alan's pipeline",
+        ("103", "5554"): "jose's pipeline",
+    }
+    assert "turingalan_LATE_102_5552_pipeline.html" in found
+    assert course.line("feedback-hw-Canvas.zip: 3 pages of 3 students, for Canvas")
+    first = (course.folder / "feedback-hw-Canvas.zip").read_bytes()
+    pages.pack("canvas")
+    assert (course.folder / "feedback-hw-Canvas.zip").read_bytes() == first
+
+
+def test_canvas_without_names_and_a_notebook_called_link(course, pages):
+    course.roster.write_text(STUDENTS.replace("101", "x1y2Z").replace("102", "anon_Q1"))
+    course.collect(
+        course.zip(
+            {
+                "anon_x1y2Z_5550_my_1_pipeline.ipynb": NOTEBOOK,
+                "LATE_anon_Q1_5_pipeline.ipynb": NOTEBOOK,
+            }
+        )
+    )
+    pages.write("ada", "alan")
+    found = pages.pack("canvas")
+    assert sorted(map(canvas_reads, found)) == [("Q1", "5"), ("x1y2Z", "5550")]
+    given = names.HandedOut("Canvas", "x_7", "x_7_8_the_link.ipynb")
+    assert canvas_reads(upload.canvas(given, "the_link")) == ("7", "8")
+
+
+def test_canvas_could_take_another_number_for_the_students(course, pages):
+    own = {"turingalan_102_5550_pipeline.ipynb": NOTEBOOK}
+    course.roster.write_text(STUDENTS.replace("José,Núñez de la Peña", "x,7"))
+    course.collect(course.zip({"x_7_103_5554_pipeline.ipynb": NOTEBOOK, **own}))
+    pages.write("alan", "jose")
+    assert list(pages.pack("canvas")) == ["turingalan_102_5550_pipeline.html"]
+    assert course.code == 1
+    assert course.line("Left out: jose: Canvas would take 7 in 'x_7_103_5554_pipeline.ipynb'")
+
+
+@pytest.mark.parametrize("layout", ["Moodle, folders", "Moodle, no folders"])
+def test_moodle_takes_every_page_back(course, pages, layout):
+    course.collect(course.zip(LAYOUTS[layout][0]))
+    pages.write("ada", "alan")
+    found = pages.pack("moodle")
+    assert course.code == 0, course.said
+    assert {moodle_reads(name): page for name, page in found.items()} == {
+        (4711, "pipeline.html"): "ada's pipeline",
+        (4712, "pipeline.html"): "alan's pipeline",
+    }
+
+
+def test_names_that_are_not_latin(course, pages):
+    course.roster.write_text(STUDENTS.replace("Ada,Lovelace", "小龍,李") + 'q,"A, ""B""",C,c@d,9\n')
+    files = {
+        "小龍 李_1_assignsubmission_file/p.ipynb": NOTEBOOK,
+        'A, "B" C_2_assignsubmission_file/p.ipynb': NOTEBOOK,
+        "Turing_Alan_4712_assignsubmission_file/p.ipynb": NOTEBOOK,
+    }
+    course.collect(course.zip(files))
+    pages.write("ada", "q", "alan")
+    assert set(pages.pack("moodle")) == {
+        "小龍 李_1_assignsubmission_file/pipeline.html",
+        'A, "B" C_2_assignsubmission_file/pipeline.html',
+    }
+    assert course.line("Left out: alan: Moodle would not find the participant's number")
+
+
+def test_both_notebooks_the_newest_and_who_is_left_out(course, pages):
+    files = {
+        "lovelaceada_101_5550_a.zip": zipped(
+            {"x/1.ipynb": NOTEBOOK, "x/2.ipynb": notebook(kind="v")}
+        ),
+        "turingalan_102_5552_pipeline.ipynb": notebook("old"),
+        "turingalan_102_5559_pipeline-1.ipynb": NOTEBOOK,
+    }
+    course.collect(course.zip(files))
+    pages.write("ada", "alan", "jose")
+    pages.write("ada", notebook="vectors")
+    assert set(pages.pack("canvas")) == {
+        "lovelaceada_101_5550_pipeline.html",
+        "lovelaceada_101_5550_vectors.html",
+        "turingalan_102_5559_pipeline.html",
+    }
+    assert course.code == 1
+    assert course.line("Left out: jose: pipeline did not come in a download of Canvas's")
+    (course.folder / "feedback/alan/hw/pipeline.html").unlink()
+    pages.pack("canvas")
+    assert course.line("Left out: alan: there is no feedback page")
+
+
+def test_what_is_missing_for_a_zip_file_is_said(course, pages):
+    assert pages.pack("canvas") == {}
+    assert course.line("error: there are no feedback pages: `nbgrader generate_feedback hw` first")
+    pages.write("ada")
+    (course.folder / "submitted/ada/hw").mkdir(parents=True)
+    (course.folder / "submitted/ada/hw/pipeline.ipynb").write_text(NOTEBOOK)
+    assert pages.pack("canvas") == {}
+    assert course.line("error: the names that Canvas gave are not known", "`autograder collect hw")
+    files = course.zip(LAYOUTS["Canvas"][0])
+    course.collect(files, "--dry-run")
+    assert pages.pack("canvas") == {}
+    course.collect(files)  # ada's is there already
+    assert course.line("ada", "differs") or course.line("ada", "unchanged")
+    assert pages.pack("moodle") == {}
+    assert course.line("error: the names that Moodle gave are not known")
+
+
+def test_what_was_collected_before_can_be_given_back(course, pages):
+    files = course.zip(LAYOUTS["Moodle, no folders"][0])
+    course.collect(files)
+    (course.folder / "submitted/.collected/hw.json").unlink()
+    course.collect(files)
+    assert course.line("Collected: 0 new, 0 replaced, 2 unchanged")
+    pages.write("ada")
+    target = course.folder / "back.zip"
+    pages.pack("moodle", "--to", str(target))
+    with zipfile.ZipFile(target) as packed:
+        assert packed.namelist() == ["Ada Lovelace_4711_assignsubmission_file_pipeline.html"]
+
+
+def test_what_was_kept_does_not_go_by_the_name_of_what_was_not_taken(course, pages):
+    course.collect(course.zip({"lovelaceada_101_5550_pipeline.ipynb": NOTEBOOK}))
+    course.collect(course.zip({"lovelaceada_101_5999_pipeline-1.ipynb": notebook("other")}))
+    assert course.line("differs from what is there, which is kept")
+    pages.write("ada")
+    assert list(pages.pack("canvas")) == ["lovelaceada_101_5550_pipeline.html"]
