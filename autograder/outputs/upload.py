@@ -121,7 +121,9 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
         )
     packed, left_out = plan(pages, known, platform, name_of)
     feedback = Path(course.root, course.feedback_directory)
-    target = options.to or feedback.parent / f"feedback-{course.assignment_id}-{platform}.zip"
+    target = (
+        options.to or feedback.parent / f"feedback-{course.assignment_id}-{options.platform}.zip"
+    )
     if packed:
         try:
             write(target, packed)

@@ -129,7 +129,7 @@ def test_same_grades_as_nbgrader_autograde(course, serial):
     assert everything(course) == serial
     assert set(states(course).values()) == {"graded"}
     assert "4 graded in" in output
-    assert "2 graded in part (half, stops), 2 not graded (text_file, truncated)" in output
+    assert "2 graded in part (half, stops), 2 could not be graded (text_file, truncated)" in output
     found = json.loads((course.folder / "reports/tiny.json").read_text())
     assert (found["graded"], found["failed"], found["tier"]) == (4, 0, "cpu")
     assert (sum(found["distribution"]), found["counted"], found["students"]) == (2, 2, 6)

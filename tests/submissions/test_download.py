@@ -807,7 +807,7 @@ class Pages:
         self.course.code = __main__.main([*arguments, root])
         captured = self.course._capsys.readouterr()
         self.course.said = captured.out + captured.err
-        path = self.course.folder / f"feedback-hw-{platform.title()}.zip"
+        path = self.course.folder / f"feedback-hw-{platform}.zip"
         if not path.exists():
             return {}
         with zipfile.ZipFile(path) as packed:
@@ -845,10 +845,10 @@ def test_canvas_takes_every_page_back(course, pages):
         ("103", "5554"): "jose's pipeline",
     }
     assert "turingalan_LATE_102_5552_pipeline.html" in found
-    assert course.line("feedback-hw-Canvas.zip: 3 pages of 3 students, for Canvas")
-    first = (course.folder / "feedback-hw-Canvas.zip").read_bytes()
+    assert course.line("feedback-hw-canvas.zip: 3 pages of 3 students, for Canvas")
+    first = (course.folder / "feedback-hw-canvas.zip").read_bytes()
     pages.pack("canvas")
-    assert (course.folder / "feedback-hw-Canvas.zip").read_bytes() == first
+    assert (course.folder / "feedback-hw-canvas.zip").read_bytes() == first
 
 
 def test_canvas_without_names_and_a_notebook_called_link(course, pages):
