@@ -8,7 +8,7 @@ import json
 import os
 import re
 import stat
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -385,7 +385,8 @@ class PlatformExportPlugin(TableExportPlugin):
     column that names students is blank, writes to the student of the line above.
     """
 
-    needs: tuple[str, ...] = ()  # columns of nbgrader's that all must have if one student does
+    finds_by = ""  # the column of nbgrader's that the platform finds students by, besides the id
+    needs_it = False  # whether all must have it if one student does
 
     def complete(
         self, gradebook: Gradebook, tables: dict[str, list[Row]]
@@ -395,7 +396,7 @@ class PlatformExportPlugin(TableExportPlugin):
         The others are listed on the terminal with the reason.
         """
         people = _people(gradebook)
-        known = {column for person in people.values() for column in person if person[column]}
+        known = Counter(pair for person in people.values() for pair in person.items() if pair[1])
         by_name = {name: {row.student: row for row in table} for name, table in tables.items()}
         students = {student for table in by_name.values() for student in table}
         if not self.student:
@@ -422,15 +423,22 @@ class PlatformExportPlugin(TableExportPlugin):
         self.log.info("%d students written, %d left out", len(kept), len(students) - len(kept))
         return kept
 
-    def _wrong_person(self, student: str, person: dict[str, str] | None, known: set[str]) -> str:
-        """Why the platform could take somebody else for the student, or nobody."""
+    def _wrong_person(
+        self, student: str, person: dict[str, str] | None, known: Counter[tuple[str, str]]
+    ) -> str:
+        """Why the platform could take somebody else for the student, or nobody.
+
+        `known`: how many students have this value in this column.
+        """
         if person is None:
             return "not in the gradebook: has left, or was never graded"
         if known and not any(person.values()):
             return "unknown: neither name, mail address nor lms_user_id; is it in students.csv?"
-        for column in self.needs:
-            if column in known and not person[column]:
-                return f"has no {column}, and others have one"
+        if own := person.get(self.finds_by):
+            if known[self.finds_by, own] > 1:
+                return f"has the same {self.finds_by} as another student"
+        elif self.needs_it and any(column == self.finds_by for column, _ in known):
+            return f"has no {self.finds_by}, and others have one"
         for key in (student, person["email"], person["lms_user_id"]):
             if key and _cell(key) != key:
                 return f"{key!r} would be a formula in a spreadsheet, or cannot be written"
@@ -453,8 +461,11 @@ def _incomplete(assignment: str, row: Row | None) -> str:
 class CanvasExportPlugin(PlatformExportPlugin):
     """A CSV file that Canvas imports (Grades, Import): one column per assignment.
 
-    `ID` is the gradebook's `lms_user_id`, `SIS Login ID` the student id of nbgrader.
+    `ID` is the gradebook's `lms_user_id`, if it is a number (of `12b` Canvas would read the 12),
+    `SIS Login ID` the student id of nbgrader.
     """
+
+    finds_by = "lms_user_id"
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names, one of points possible, and one per student."""
@@ -463,14 +474,15 @@ class CanvasExportPlugin(PlatformExportPlugin):
         lines.append(["Points Possible", "", "", "", "", *possible])
         for student, (person, scores) in self.complete(gradebook, tables).items():
             name = ", ".join(filter(None, (person["last_name"], person["first_name"])))
-            lines.append([name or student, person["lms_user_id"], "", student, "", *scores])
+            number = person["lms_user_id"] if person["lms_user_id"].isdecimal() else ""
+            lines.append([name or student, number, "", student, "", *scores])
         return _csv(lines)
 
 
 class MoodleExportPlugin(PlatformExportPlugin):
     """A CSV file that Moodle imports (Grades, Import, CSV file): map from `username` or `email`."""
 
-    needs = ("email",)
+    finds_by, needs_it = "email", True
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names and one per student."""
@@ -487,7 +499,7 @@ class BrightspaceExportPlugin(PlatformExportPlugin):
     are those of https://community.d2l.com/brightspace/kb/articles/3538-importing-grades.
     """
 
-    needs = ("lms_user_id",)
+    finds_by, needs_it = "lms_user_id", True
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names and one per student, which ends in a mark."""
@@ -508,6 +520,8 @@ class GradescopeExportPlugin(PlatformExportPlugin):
     `SID` is nbgrader's student id. Columns as programs read them that work on Gradescope's
     tables; that Gradescope itself imports grades is not documented, and not verified.
     """
+
+    finds_by = "email"
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names and one per student."""

@@ -302,6 +302,28 @@ def test_nobody_gets_the_score_of_the_line_above(school, capfd):
     assert [line[0] for line in lines] == ["ada", "bob"]
 
 
+@pytest.mark.parametrize("plugin", PLATFORMS)
+def test_two_students_with_one_number_or_mail_address(school, plugin, capfd):
+    for number, name in enumerate(("ada", "bob", "eve")):
+        school.hand_in(name)
+        school.grade(name)
+        enter(school, name, number)
+    column = getattr(export, f"{plugin}ExportPlugin").finds_by
+    school.gradebook.update_or_create_student("bob", **{column: "7"})
+    school.gradebook.update_or_create_student("eve", **{column: "7"})
+    lines = school.export(getattr(export, f"{plugin}ExportPlugin"))
+    cells = {cell for line in lines for cell in line}
+    assert cells & {"ada", "bob", "eve"} == {"ada"}
+    assert f"Left out: bob, eve: has the same {column} as" in capfd.readouterr().err
+
+
+def test_a_number_of_canvas_is_a_number(school):
+    school.hand_in("ada")
+    school.grade("ada")
+    school.gradebook.update_or_create_student("ada", lms_user_id="12b")
+    assert school.export(export.CanvasExportPlugin)[2] == ["ada", "", "", "ada", "", "10"]
+
+
 def test_an_empty_class(school):
     for plugin in (*PLATFORMS, "Tidy"):
         lines = school.export(getattr(export, f"{plugin}ExportPlugin"))

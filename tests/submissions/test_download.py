@@ -965,3 +965,45 @@ def test_what_was_kept_does_not_go_by_the_name_of_what_was_not_taken(course, pag
     assert course.line("differs from what is there, which is kept")
     pages.write("ada")
     assert list(pages.pack("canvas")) == ["lovelaceada_101_5550_pipeline.html"]
+
+
+FIRST = ["Ada", "José", "小龍", "Анна", "Zoë", "محمد", "O'Neil", "Mary-Ann", "Jean Luc", "9"]
+LAST = ["Lovelace", "Núñez", "李", "Каренина", "Müller", "Smith, Jr.", '"Q"', "=Sum", "de la Peña"]
+
+
+def class_of_200(platform):
+    """Roster, download, and student -> what the platform must read in the page's name."""
+    table, files, expected = [["id", "first_name", "last_name", "email", "lms_user_id"]], {}, {}
+    for n in range(200):
+        first, last = FIRST[n % len(FIRST)], f"{LAST[n % len(LAST)]} {n // 90}"
+        table.append([f"s{n}", first, last, f"s{n}@example.org", 1000 + n])
+        if platform == "canvas":
+            letters = "".join(c for c in f"{last}{first}".lower() if c.isalnum())
+            late = "LATE_" if n % 7 == 0 else ""
+            name = f"{letters}_{late}{1000 + n}_{5000 + n}_my work{'-1' * (n % 3 == 0)}.ipynb"
+            expected[f"s{n}"] = (str(1000 + n), str(5000 + n))
+        else:
+            name = f"{first} {last}_{7000 + n}_assignsubmission_file/a_{n}.ipynb"
+            expected[f"s{n}"] = (7000 + n, "pipeline.html")
+        files[name] = notebook(f"answer {n}")
+    text = io.StringIO()
+    csv.writer(text).writerows(table)
+    return text.getvalue(), files, expected
+
+
+@pytest.mark.parametrize(
+    ("platform", "reads"), [("canvas", canvas_reads), ("moodle", moodle_reads)]
+)
+def test_a_class_of_200_there_and_back(course, pages, platform, reads):
+    text, files, expected = class_of_200(platform)
+    course.roster.write_text(text)
+    collected = course.collect(course.zip(files))
+    assert course.code == 0, course.said
+    answers = {student: f"answer {student[1:]}" for student in expected}
+    for student, answer in answers.items():
+        cells = nbformat.reads(collected[student]["pipeline.ipynb"].decode(), as_version=4).cells
+        assert cells[0].source == answer
+    pages.write(*expected)
+    found = {reads(name): page for name, page in pages.pack(platform).items()}
+    assert found == {read: f"{student}'s pipeline" for student, read in expected.items()}
+    assert course.code == 0, course.said
