@@ -404,8 +404,10 @@ class PlatformExportPlugin(TableExportPlugin):
         kept, left_out = {}, defaultdict(list)
         for student in sorted(students):
             own = {name: table.get(student) for name, table in by_name.items()}
-            reason = self._wrong_person(student, people.get(student), known)
-            reason = reason or "; ".join(filter(None, map(_incomplete, own, own.values())))
+            reasons = [self._wrong_person(student, people.get(student), known)]
+            if student in people:
+                reasons += map(_incomplete, own, own.values())
+            reason = "; ".join(filter(None, reasons))
             if reason:
                 left_out[reason].append(student)
             else:
