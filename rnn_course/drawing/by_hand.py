@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from rnn_course.drawing import BLUE, GREEN, GREY, ORANGE, PINK, RED
+from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, PINK, RED
 
-CENTER = {"ha": "center", "va": "center"}
+CENTER: dict[str, Any] = {"ha": "center", "va": "center"}
 GATES = {"f": RED, "i": BLUE, "g": GREEN, "o": PINK}
 
 
@@ -101,7 +102,7 @@ def draw_norms(axes: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) 
     colors = itertools.cycle([RED, ORANGE, BLUE])
     low, high, lowest_label = 1e-12, 1e9, 1e9
     for name, (solid, dotted) in curves.items():  # from the highest curve to the lowest
-        color = GREY if "PyTorch" in name else next(colors)
+        color = GRAY if "PyTorch" in name else next(colors)
         axes.semilogy(solid, color=color, lw=2)
         axes.semilogy(dotted, color=color, ls=":")
         shown = np.flatnonzero(solid > low)[-1]
@@ -158,7 +159,7 @@ def draw_ladder(runs: Mapping[str, Sequence[float]]) -> Figure:
     """One row per recipe: a dot per run and a line through their means."""
     figure, axes = plt.subplots(figsize=(8, 0.5 * len(runs) + 1))
     means = [100 * np.mean(accuracies) for accuracies in runs.values()]
-    axes.plot(means, range(len(runs)), color=GREY, lw=1)
+    axes.plot(means, range(len(runs)), color=GRAY, lw=1)
     for row, accuracies in enumerate(runs.values()):
         axes.plot(100 * np.array(accuracies), [row] * len(accuracies), "o", color=BLUE)
     axes.set_yticks(range(len(runs)), runs)
@@ -176,7 +177,7 @@ def draw_history(history: Sequence[Mapping[str, float]]) -> Figure:
         ("valid_loss", "s-", ORANGE, "validation"),
     ]:
         left.plot(epochs, [epoch[key] for epoch in history], style, color=color, label=name)
-    left.axhline(np.log(2), color=GREY, ls="--", label="guessing")
+    left.axhline(np.log(2), color=GRAY, ls="--", label="guessing")
     left.set(xlabel="epoch", ylabel="mean loss (nats per review)", xticks=epochs, title="Loss")
     left.set_ylim(bottom=0)
     left.legend()
@@ -203,7 +204,7 @@ def draw_groups(
 def draw_reliability(confidence: Sequence[float], right: Sequence[float]) -> Figure:
     """How often a model is right over how sure it is; on the diagonal it would be calibrated."""
     figure, axes = plt.subplots(figsize=(4.6, 4.2))
-    axes.plot([50, 100], [50, 100], color=GREY, ls="--", label="as sure as it is right")
+    axes.plot([50, 100], [50, 100], color=GRAY, ls="--", label="as sure as it is right")
     axes.plot(100 * np.array(confidence), 100 * np.array(right), "o-", color=BLUE, label="LSTM")
     axes.set(xlabel="mean confidence (%)", ylabel="right (%)", xlim=(50, 100), ylim=(50, 100))
     axes.legend(loc="upper left")
@@ -214,13 +215,13 @@ def draw_reading(axes: Axes, curve: np.ndarray, words: Sequence[str], most: int 
     """P(positive) after each word; names the words that moved it most, with room between them."""
     steps = np.arange(1, len(curve) + 1)
     axes.plot(steps, curve, color=RED)
-    axes.axhline(0.5, color=GREY, ls="--")
+    axes.axhline(0.5, color=GRAY, ls="--")
     chosen: list[int] = []
     for t in 1 + np.argsort(-np.abs(np.diff(curve))):
         if len(chosen) < most and all(abs(t - other) >= len(curve) / 9 for other in chosen):
             chosen.append(int(t))
     for t in chosen:
-        axes.plot([t + 1, t + 1], [curve[t], 1.12], color=GREY, lw=0.8)
+        axes.plot([t + 1, t + 1], [curve[t], 1.12], color=GRAY, lw=0.8)
         axes.text(t + 1, 1.14, words[t], fontsize=9, ha="center")
     axes.set(ylabel="P(positive)", ylim=(-0.05, 1.3), yticks=[0, 0.5, 1], xlim=(0, len(curve) + 1))
 

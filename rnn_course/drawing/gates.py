@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 
-from rnn_course.drawing import BLUE, GREEN, GREY, ORANGE, PINK, RED
+from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, PINK, RED
 
 BIASES = {0: PINK, 1: ORANGE, 3: BLUE, 5: GREEN}  # the color of each forget bias
 
@@ -40,7 +40,7 @@ def recall(curves: Mapping[str, np.ndarray], window: int = 10) -> None:
     """Accuracy by training step, one curve per network."""
     _, ax = plt.subplots(figsize=(8, 4))
     for (name, accuracies), color in zip(
-        curves.items(), (GREY, RED, ORANGE, BLUE, GREEN), strict=True
+        curves.items(), (GRAY, RED, ORANGE, BLUE, GREEN), strict=True
     ):
         smooth = np.convolve(accuracies, np.ones(window) / window, mode="valid")
         ax.plot(np.arange(len(smooth)) + window, smooth, color=color, label=name)
@@ -73,7 +73,7 @@ def training(losses: Sequence[float], curves: np.ndarray) -> None:
     left.set_ylim(bottom=0)
     left.set_title("Training loss")
     epochs = range(1, len(curves) + 1)
-    right.plot(epochs, curves[:, 0], "o-", color=GREY, label="training reviews")
+    right.plot(epochs, curves[:, 0], "o-", color=GRAY, label="training reviews")
     right.plot(epochs, curves[:, 1], "o-", color=BLUE, label="validation reviews")
     right.set(xlabel="epoch", ylabel="accuracy", xticks=epochs, ylim=(0.5, 1))
     right.set_title("At the end the training reviews score higher")

@@ -6,7 +6,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
-from rnn_course.drawing import BLUE, GREEN, GREY, ORANGE, PINK, RED
+from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, PINK, RED
 
 COLORS = {"remember": RED, "learn": GREEN, "save": BLUE, "focus": PINK}
 ROLES = {
@@ -22,11 +22,11 @@ def draw_context():
     fig = plt.figure(figsize=(9, 3.4), layout="none")
     heights = [0.30, 0.47, 0.60, 0.69, 0.74]
     stories = {"thrown up": heights, "falling": [1.0, 0.98, 0.93, 0.85, 0.74]}
-    _frame(fig.add_axes([0.05, 0.2, 0.13, 0.5]), heights[-1], "What is the ball doing?", ORANGE)
+    _frame(fig.add_axes((0.05, 0.2, 0.13, 0.5)), heights[-1], "What is the ball doing?", ORANGE)
     for row, (story, ball) in enumerate(stories.items()):
         for t, height in enumerate(ball):
-            axes = fig.add_axes([0.27 + 0.123 * t, 0.5 - 0.46 * row, 0.113, 0.36])
-            _frame(axes, height, "", ORANGE if t == 4 else GREY)
+            axes = fig.add_axes((0.27 + 0.123 * t, 0.5 - 0.46 * row, 0.113, 0.36))
+            _frame(axes, height, "", ORANGE if t == 4 else GRAY)
             if row == 0:
                 axes.set_title(f"t − {4 - t}" if t < 4 else "t", fontsize=10)
         fig.text(0.895, 0.67 - 0.46 * row, story, fontsize=12, va="center")
@@ -35,7 +35,7 @@ def draw_context():
 
 def _frame(axes, height, title, edge):
     axes.set(xlim=(0, 1), ylim=(0, 1.15), xticks=[], yticks=[])
-    axes.add_patch(Rectangle((0, 0), 1, 0.12, color=GREY, alpha=0.5))
+    axes.add_patch(Rectangle((0, 0), 1, 0.12, color=GRAY, alpha=0.5))
     axes.plot(0.5, height, "o", color=BLUE, markersize=13)
     axes.set_title(title, fontsize=10)
     for spine in axes.spines.values():
@@ -47,7 +47,7 @@ def draw_neurons():
     _, axes = plt.subplots(1, 2, figsize=(9, 2.7))
     for ax, memory in zip(axes, (False, True), strict=True):
         _blank(ax, (0, 8), (0, 4))
-        _box(ax, 4, 2, "tanh", ORANGE if memory else GREY)
+        _box(ax, 4, 2, "tanh", ORANGE if memory else GRAY)
         _arrow(ax, (1.2, 2), (3.45, 2))
         _arrow(ax, (4.55, 2), (6.8, 2))
         ax.text(1.0, 2, r"$x_t$", ha="right", va="center", fontsize=14)
@@ -62,7 +62,7 @@ def draw_neurons():
 
 
 def draw_lstm(gates, title):
-    """The LSTM as far as these gates; the last one is in color, the earlier ones are grey.
+    """The LSTM as far as these gates; the last one is in color, the earlier ones are gray.
 
     Gates are added in the order of the derivation: "remember", "learn", "save", "focus".
     """
@@ -72,7 +72,7 @@ def draw_lstm(gates, title):
     new = gates[-1] if gates else None
 
     def color(gate):
-        return COLORS[gate] if gate == new else GREY
+        return COLORS[gate] if gate == new else GRAY
 
     _line(ax, [(0.9, 5), (11.9, 5)], "black", width=2.5)
     _arrow(ax, (11.9, 5), (12.2, 5))

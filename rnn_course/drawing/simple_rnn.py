@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from rnn_course.drawing import BLUE, GREEN, GREY, ORANGE, RED
+from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, RED
 
 Curves = dict[str, np.ndarray]
 
@@ -29,7 +29,7 @@ def _name(axes: Axes, x: float, y: float, text: str, color: str) -> None:
 
 def _step(axes: Axes, x: float, time: str, word: str = "") -> None:
     """Word vector, state and output of one time step, one above the other."""
-    for y, letter, color in ((0, "x", GREY), (1.3, "h", "black"), (2.6, "o", GREY)):
+    for y, letter, color in ((0, "x", GRAY), (1.3, "h", "black"), (2.6, "o", GRAY)):
         _circle(axes, x, y, f"${letter}_{{{time}}}$", color)
     _arrow(axes, (x, 0.31), (x, 0.99), BLUE)
     _name(axes, x + 0.36, 0.62, "$W_{xh}$", BLUE)
@@ -41,12 +41,12 @@ def _step(axes: Axes, x: float, time: str, word: str = "") -> None:
 def unrolled(words: Sequence[str]) -> None:
     """A bag of words, the network with its loop, and the same network once per word."""
     axes = plt.subplots(figsize=(9.5, 3.6))[1]
-    axes.add_patch(plt.Rectangle((-0.9, -0.35), 1.8, 1.5, facecolor="#f2f2f2", edgecolor=GREY))
+    axes.add_patch(plt.Rectangle((-0.9, -0.35), 1.8, 1.5, facecolor="#f2f2f2", edgecolor=GRAY))
     places = ((-0.4, 0, 9), (0.3, 0.1, 8), (0.4, 0.8, -25), (-0.4, 0.7, 20))
     for word, (x, y, angle) in zip(words, places, strict=True):
         axes.text(x, y, word, rotation=angle, ha="center", va="center", fontsize=10, style="italic")
-    _arrow(axes, (0, 1.15), (0, 2.29), GREY)
-    _circle(axes, 0, 2.6, "$o$", GREY)
+    _arrow(axes, (0, 1.15), (0, 2.29), GRAY)
+    _circle(axes, 0, 2.6, "$o$", GRAY)
     _step(axes, 2.7, "t")
     _arrow(axes, (2.45, 1.12), (2.45, 1.48), RED, bend=-3.6)
     _name(axes, 1.5, 1.3, "$W_{hh}$", RED)
@@ -92,7 +92,7 @@ def epochs(curve: Curves, title: str) -> None:
     grid = plt.subplots(1, 2, figsize=(8.5, 3))[1]
     for axes, key in zip(grid, ("loss", "accuracy"), strict=True):
         epoch = np.arange(1, len(curve[key]) + 1)
-        axes.plot(epoch, curve[key], ".-", color=GREY, label="training reviews")
+        axes.plot(epoch, curve[key], ".-", color=GRAY, label="training reviews")
         axes.plot(curve["scored"], curve[f"val_{key}"], "o-", color=BLUE, label="test reviews")
         axes.axvline(10, color="black", ls="--", lw=1)
         axes.set(xlabel="epoch", ylabel=key, xticks=range(0, len(epoch) + 1, 5))
@@ -103,7 +103,7 @@ def epochs(curve: Curves, title: str) -> None:
 def by_length(table: dict[str, dict[int, float]], title: str) -> None:
     """Test accuracy over the number of words read, one line per model."""
     axes = plt.subplots(figsize=(6.5, 3.4))[1]
-    styles = zip((GREY, BLUE, ORANGE), ("s--", "o-", "D"), strict=True)
+    styles = zip((GRAY, BLUE, ORANGE), ("s--", "o-", "D"), strict=True)
     for (name, found), (color, style) in zip(table.items(), styles, strict=False):
         axes.plot(list(found), list(found.values()), style, color=color, label=name)
     axes.set(xscale="log", xlabel="last words of the review", ylabel="test accuracy", title=title)
