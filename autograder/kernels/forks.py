@@ -149,7 +149,10 @@ class Zygote:
                 socket.send_fds(self._line, [json.dumps(request).encode()], list(files))
             except OSError as error:
                 raise ForkError(f"{error}: {self._said()}") from None
-            return int(self._receive())
+            process = int(self._receive())
+        if process < 0:
+            raise ForkError(f"it could not fork: {os.strerror(-process)}")
+        return process
 
     def _receive(self) -> bytes:
         try:

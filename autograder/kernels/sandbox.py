@@ -799,19 +799,40 @@ class SandboxProvisioner(ScratchProvisioner):
             self._group = _make_cgroup(_cgroup_parent(), self.private().name, settings)
             # The grader's terminal is not theirs to write to.
             kwargs |= {"env": {}, "cwd": "/", "stdout": subprocess.DEVNULL, "stderr": log}
-            start = super().launch_kernel
-            if source is None:
-                cmd = self._in_group(self.command(cmd, environment, seccomp))
-                info = await start(cmd, **kwargs, pass_fds=(seccomp,))
-            else:
-                kwargs["preexec_fn"] = _lift_bound_beside(source, self.uid)
-                command, passed = self._open_door(environment, seccomp)
-                info = await start(self._in_group(command), **kwargs, pass_fds=passed)
-                self._enter(source, environment, log.fileno(), argv=cmd, code=forks.CODE)
+            info = await self._launch_fork(source, cmd, environment, seccomp, log, kwargs)
+            if info is None:
+                command = self._in_group(self.command(cmd, environment, seccomp))
+                info = await super().launch_kernel(command, **kwargs, pass_fds=(seccomp,))
         ports: Mapping[str, object] = info
         names = {f"k-{ports[f'{channel}_port']}" for channel in CHANNELS}
         arguments = (self.process, self.private("ipc"), self.private("zmq"), names)
         threading.Thread(target=_take_sockets, args=arguments, daemon=True).start()
+        return info
+
+    async def _launch_fork(
+        self,
+        source: forks.Zygote | None,
+        cmd: list[str],
+        environment: Mapping[str, str],
+        seccomp: int,
+        log: BinaryIO,
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """The same by a fork of `source`; None, with the reason in `fresh`, if that fails."""
+        if source is None:
+            return None
+        command, passed = self._open_door(environment, seccomp)
+        prepare = _lift_bound_beside(source, self.uid)
+        try:
+            options = {**kwargs, "preexec_fn": prepare, "pass_fds": passed}
+            info = await super().launch_kernel(self._in_group(command), **options)
+            self._enter(source, environment, log.fileno(), argv=cmd, code=forks.CODE)
+        except (forks.ForkError, subprocess.SubprocessError) as error:
+            self.fresh = f"the fork failed: {error}"
+            if self.process is not None:
+                self.process.kill()
+                self.process.wait()
+            return None
         return info
 
     def _in_group(self, cmd: list[str]) -> list[str]:

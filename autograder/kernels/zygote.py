@@ -50,7 +50,10 @@ def serve(line):
         text, files, _, _ = socket.recv_fds(line, MOST_BYTES, MOST_FILES)
         if not text:
             return None
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError as error:  # out of memory or processes, maybe for a moment only
+            child = -(error.errno or 1)
         if child == 0:
             line.close()
             return json.loads(text), files
@@ -59,12 +62,23 @@ def serve(line):
         line.send(str(child).encode())
 
 
+def read_line(file):
+    """The next line of a pipe, which is written piece by piece."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(file, 1)
+        if not piece:
+            raise OSError("the sandbox ended before it was ready")
+        line += piece
+    return line
+
+
 def enter(inside, files):
     """Go into the sandbox whose process 1 says that it is ready, as a child of that process."""
     status, ready, *group = files
     if os.read(ready, 1) != b"1":
         raise OSError("the sandbox ended before it was ready")
-    process = int(json.loads(os.read(status, MOST_BYTES))["child-pid"])  # written long before
+    process = int(json.loads(read_line(status))["child-pid"])
     try:
         if group:
             os.write(group[0], b"0\n")
