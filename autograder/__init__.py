@@ -24,6 +24,8 @@ def configure(c: Any, grading: Any = None) -> None:
         from autograder import configuration  # not above: students' kernels import this package
 
         configuration.configure(c, grading)
+    except KeyboardInterrupt:
+        raise SystemExit("Interrupted: run the same command again to continue.") from None
     except Exception as error:  # nbgrader would go on without it, and so without the sandbox
         raise SystemExit(
             f"nbgrader_config.py: no autograder here ({type(error).__name__}: {error})"
@@ -31,10 +33,10 @@ def configure(c: Any, grading: Any = None) -> None:
 
 
 def distribution() -> str:
-    """The name of the installed distribution that this package came with."""
+    """The name of the installed distribution that this package came with; empty: it is a folder."""
     from importlib.metadata import packages_distributions
 
-    return packages_distributions()["autograder"][0]
+    return packages_distributions().get("autograder", [""])[0]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import ModuleType
 
 from autograder import distribution
@@ -35,9 +36,23 @@ TAKES_MORE = {"collect", "feedback", "grade", "trial"}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code. Only its module is imported."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        command = (sys.argv[1:] if arguments is None else arguments)[:1]
+        then = " to continue" if TAKES_MORE & {*command} else ", which starts again"
+        print(f"Interrupted: run the same command again{then}.", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: list[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments == ["--version"]:
-        print(f"autograder {version(distribution())}")
+        try:
+            print(f"autograder {version(distribution())}")
+        except (PackageNotFoundError, ValueError):
+            print("autograder is not installed here: this is its folder alone", file=sys.stderr)
+            return 1
         return 0
     parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -55,7 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
     if further and options.command not in TAKES_MORE:
         parser.error(f"unknown arguments: {' '.join(further)}")
     try:
-        return module.main(options, further)
+        code = module.main(options, further)
+        asks = options.command in TAKES_MORE - {"grade"}  # which says so itself
+        if code and asks and not Path("nbgrader_config.py").exists():
+            question = "There is no nbgrader_config.py here: is this the course's folder?"
+            print(question, file=sys.stderr)
+        return code
     except (RuntimeError, FileNotFoundError, ValueError) as error:
         if options.command in TAKES_MORE:
             raise
@@ -68,10 +88,11 @@ def _import(name: str) -> ModuleType | None:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
+        package = distribution()
+        install = f"`pip install '{package}[grading]'`, or " if package else ""
         print(
             f"error: grading needs more than a student does, and {error.name} is missing: "
-            f"`pip install '{distribution()}[grading]'`, or in the course's repository "
-            "`make setup` and `source .venv/bin/activate`.",
+            f"{install}in the course's repository `make setup` and `source .venv/bin/activate`.",
             file=sys.stderr,
         )
         return None

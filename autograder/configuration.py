@@ -8,9 +8,11 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from autograder.gradebook import versions
 from autograder.grading import autograde
 from autograder.kernels import sandbox
 from autograder.outputs import formgrader
+from autograder.submissions import roster
 
 
 def configure(c: Config, grading: str | Path | None = None) -> None:
@@ -28,9 +30,18 @@ def configure(c: Config, grading: str | Path | None = None) -> None:
         c.CourseDirectory.db_url = f"sqlite:///{folder / 'gradebook.db'}"
         c.ZipCollectApp.downloaded_directory = os.path.relpath(folder / "downloaded")
 
+    # A roster is what Excel writes: with a mark in front, semicolons, empty rows.
+    roster.install()
+
     # Nothing in a student's own files or archives says whose they are, or when they came.
     c.ZipCollectApp.extractor_plugin = "autograder.submissions.collect.Extractor"
     c.ZipCollectApp.collector_plugin = "autograder.submissions.collect.Collector"
+
+    # The time of a submission in the exchange is the one in the name that the exchange gave it.
+    c.ExchangeFactory.collect = "autograder.submissions.collect.ExchangeCollect"
+
+    # Questions may come and go after somebody has handed in; what was released is remembered.
+    c.GenerateAssignment.preprocessors = versions.preprocessors()
 
     # Broken files get a note instead of stopping the class; deleted cells are put back.
     c.Autograde.exporter_class = "autograder.submissions.notebooks.SubmissionExporter"

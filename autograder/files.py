@@ -1,4 +1,4 @@
-"""Walks through folders that students have filled, whatever is in them."""
+"""Walks through folders that students have filled, whatever is in them; writes files whole."""
 
 from __future__ import annotations
 
@@ -37,3 +37,16 @@ def walk(top: Path) -> Iterator[tuple[Path, int, int]]:
             if stat.S_ISDIR(status.st_mode):
                 below.append(path)
         waiting += reversed(below)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` to `path`; a crash leaves the old file or the new one, never half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 from helpers import make_course
@@ -17,6 +19,8 @@ SLOW = [
     "test_nbgrader_own",
     "test_nothing_lost",
     "test_cases",
+    "test_missing",
+    "test_changed",
     "test_exercises",
     "test_grading",
     "test_trial",
@@ -25,6 +29,8 @@ SLOW = [
     "test_sandbox",
     "test_forks",
     "test_browser",
+    "test_site_browser",
+    "test_jupyterlab",
     "test_feedback",
     "test_configure",
     "test_single",
@@ -36,6 +42,12 @@ def pytest_configure() -> None:
     """What runs in the background of a shell ignores Ctrl-C, and so would all that it starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # TensorFlow's logger closes the stream that it was made with, which would be pytest's, as soon
+    # as a command of nbgrader's sets up logging while a test captures what is printed.
+    with suppress(ImportError):
+        from absl import logging
+
+        logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.hookimpl(optionalhook=True)

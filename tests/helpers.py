@@ -5,14 +5,20 @@ The course has one assignment, two notebooks and no deep-learning framework.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import multiprocessing
 import os
 import shutil
 import sqlite3
+import subprocess
 import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import nbformat
 import pytest
@@ -24,8 +30,12 @@ from nbgrader.apps import NbGraderApp
 from autograder import course
 from autograder.gradebook import journal
 
+T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[1]
 ASSIGNMENT = "tiny"
+# `make test-all` goes through the long lists from end to end, `make test` through a part of them.
+EVERYTHING = os.environ.get("COURSE_TESTS") == "all"
+thorough = pytest.mark.skipif(not EVERYTHING, reason="it takes minutes: make test-all")
 # Forks of a process that has imported nbgrader: seconds less per run.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["nbgrader.apps", "autograder.grading.coordinator"])
@@ -51,6 +61,14 @@ with points.part(3, "half"):
     check.equal(student.call("square", 0.5), 0.25, "square of 0.5")
 points.total()
 """
+
+
+def some(items: Iterable[T], always: Callable[[T], bool] = lambda item: False) -> list[T]:
+    """All items for `make test-all`; otherwise every sixth, and those that are always taken."""
+    items = list(items)
+    rest = [item for item in items if not always(item)]
+    left_out = [] if EVERYTHING else [item for at, item in enumerate(rest) if at % 6]
+    return [item for item in items if item not in left_out]
 
 
 def cell(role: str, name: str, source: str, points: int | None = None) -> NotebookNode:
@@ -129,6 +147,39 @@ class Course(course.Course):
         return super().rows(ASSIGNMENT)
 
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
+
+
+def answers(address: str) -> bool:
+    """Whether a server on this machine shows a page there."""
+    try:
+        return urllib.request.urlopen(address, timeout=30).status == 200
+    except OSError:
+        return False
+
+
+def wait_for(happened, explain, seconds: float = 60) -> None:
+    """Wait until `happened()`; else fail with what `explain()` says by then."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, f"waited {seconds} s for {explain()}"
+        time.sleep(0.1)
+
+
+def stop(process: subprocess.Popen, seconds: float) -> None:
+    """End a server: it is asked to, and after `seconds` killed."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    process.kill()
+    process.wait()
+
+
+def make_tmp(folder: Path) -> None:
+    """A folder for temporary files whose path is short enough for sockets."""
+    (folder / "tmp").symlink_to(tempfile.mkdtemp(dir="/tmp"))
+
+
 def make_course(folder: Path, notebooks: tuple[str, ...] = ("one", "two")) -> Course:
     source = folder / "source" / ASSIGNMENT
     source.mkdir(parents=True)
@@ -185,7 +236,7 @@ def run_autograde(course, *options, before=None):
 def copy(course, folder):
     """The same class in another folder, with a short path for temporary files."""
     shutil.copytree(course.folder, folder, dirs_exist_ok=True, ignore=lambda *_: ["tmp"])
-    (folder / "tmp").symlink_to(tempfile.mkdtemp(dir="/tmp"))
+    make_tmp(folder)
     return Course(folder)
 
 

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stdout, suppress
 from typing import Any
 
 import numpy as np
@@ -63,10 +63,11 @@ class Agent:
         """The value of a variable: data if it is plain data, otherwise a reference."""
         return self._export(self._find(name))
 
-    def call(self, target: Any, args: list, kwargs: dict) -> Any:
+    def call(self, target: Any, args: list, kwargs: dict, eagerly: bool = False) -> Any:
         """Call a function or class of the notebook, by name or by reference."""
         function = self._find(target) if isinstance(target, str) else target
-        return self._export(function(*args, **kwargs))
+        with frameworks.eagerly() if eagerly else nullcontext():
+            return self._export(function(*args, **kwargs))
 
     def use(self, action: str, args: list, kwargs: dict) -> wire.Packed:
         """Do what a plain test does with names and objects (see ACTIONS), and return the results.

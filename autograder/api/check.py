@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 RANDOM_DRAWS = 3  # of random weights, to see whether a model's answers come from its weights
 CHANCE = 0.35  # correlation with 50 labels that random weights do not reach: 5 standard deviations
-FEW = 8  # numbers that a message shows; of more than that it shows the worst
+FEW = 4  # numbers that a message shows; of more than that it shows the worst
 LONG = 200  # characters of a student's value that a message shows
 AT_ONCE = 500  # examples: bounds the memory of a forward pass in NumPy
 TOLERANCE = 1e-5  # absolute; float32 arithmetic in another order stays below it
@@ -120,8 +120,24 @@ def equal(found: Any, expected: Any, what: str, hint: str = "") -> None:
         found = found.item()
     same_kind = isinstance(found, (int, float)) == isinstance(expected, (int, float))
     if not same_kind or isinstance(found, np.ndarray) or not _is(found, expected):
+        _fail_at_first(found, expected, what, hint)
         _fail(what, expected, found, hint)
     _passed(what, found)
+
+
+def _fail_at_first(found: Any, expected: Any, what: str, hint: str) -> None:
+    """Say of two long lists of numbers where they first differ; it says nothing of others."""
+    lists = type(found) is list and type(expected) is list and len(expected) > FEW
+    if not lists or not all(type(value) in (int, float) for value in [*found, *expected]):
+        return
+    if len(found) != len(expected):
+        raise CheckError(
+            f"{what}: expected {len(expected):,} values, found {len(found):,}{_then(hint)}"
+        )
+    for index, (mine, right) in enumerate(zip(found, expected, strict=True)):
+        if not _is(mine, right):
+            place = f"expected {_show(right)} at index {index}, found {_show(mine)}"
+            raise CheckError(f"{what}: {place}{_then(hint)}")
 
 
 def _is(found: Any, expected: Any) -> bool:

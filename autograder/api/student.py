@@ -7,7 +7,8 @@ answers and the same messages, because both exchange the same JSON text (see `wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def call(name: str, /, *args: Any, **kwargs: Any) -> Any:
     """
     positional = [_close(arg) for arg in args]
     named = {key: _close(arg) for key, arg in kwargs.items()}
-    return _open(_ask("call", target=name, args=positional, kwargs=named))
+    return _open(_ask("call", target=name, args=positional, kwargs=named, eagerly=_eagerly))
 
 
 def build(name: str, /, *args: Any, **kwargs: Any) -> Model:
@@ -91,6 +92,21 @@ def build(name: str, /, *args: Any, **kwargs: Any) -> Model:
     return model
 
 
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Calls in this block run without compiling a graph first; the numbers are the same.
+
+    For trainings of a few small steps: Keras otherwise compiles for a second in every `fit`.
+    Frameworks that do not compile ignore it.
+    """
+    global _eagerly
+    _eagerly = True
+    try:
+        yield
+    finally:
+        _eagerly = False
+
+
 def connect(transport: Callable[[str], str] | None) -> None:
     """Send requests through `transport` (JSON text to JSON text); None: this notebook itself."""
     global _transport
@@ -98,6 +114,7 @@ def connect(transport: Callable[[str], str] | None) -> None:
 
 
 _transport: Callable[[str], str] | None = None
+_eagerly = False
 
 
 def _ask(op: str, **arguments: Any) -> Any:

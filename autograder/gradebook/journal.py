@@ -52,18 +52,33 @@ def explain(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
+def has_left(entry: dict[str, str], book: str, known: bool) -> bool:
+    """Whether the gradebook `book` has had a student whom it no longer has."""
+    return not known and entry.get("book") == book
+
+
+def is_outdated(entry: dict[str, str], version: str) -> bool:
+    """Whether grades are of another version of the assignment than `version`."""
+    return entry.get("state") == GRADED and entry.get("version", version) != version
+
+
 def place(autograded: Path, assignment: str) -> Path:
     """The journal of an assignment, next to the folder of autograded submissions."""
     return autograded.parent / "journal" / f"{assignment}.jsonl"
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
-    """Student -> last entry (state, digest, reason, time) of the journal at `path`."""
-    entries = {}
+    """Student -> last entry (state, digest, reason, time) of the journal at `path`.
+
+    `book`, which names the gradebook that has the student's grades, comes from an earlier one.
+    """
+    entries: dict[str, dict[str, str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             entry = json.loads(line)
-            entries[entry["student"]] = entry
+            before = entries.get(entry["student"], {})
+            kept = {"book": before["book"]} if "book" in before else {}
+            entries[entry["student"]] = kept | entry
         except ValueError:  # the run was killed in the middle of a line
             continue
     return entries
@@ -72,7 +87,7 @@ def read(path: Path) -> dict[str, dict[str, str]]:
 def append(path: Path, state: str, digests: dict[str, str], **further: str) -> None:
     """Write one line per student of `digests` and wait until the disk has them.
 
-    `further`: what else to put into the lines (reason, tier).
+    `further`: what else to put into the lines (reason, tier, version, lacks, book).
     """
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     lines = b""

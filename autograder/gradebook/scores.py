@@ -19,8 +19,17 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import scoped_session
 
 from autograder.api import wire
+from autograder.grading.messages import NOTES
 
 NOT_GRADED = None  # in place of points: the question could not be graded, which is not 0
+# What becomes of notebooks that are missing or cannot be read: they wait for a person, get 0
+# points, or do not count.
+WAIT, ZERO, EXCUSED = "wait", "0", "excused"
+WHAT_IT_MEANS = {ZERO: "0 points", EXCUSED: "excused"}
+SAID = {
+    ZERO: "This notebook gets 0 points.",
+    EXCUSED: "This notebook is excused and does not count.",
+}
 PATIENCE = 20  # seconds to wait for another program that writes to the gradebook
 
 
@@ -95,18 +104,36 @@ def points_of(results: list[Result], maximum: float) -> tuple[float, str]:
 def save(notebook: SubmittedNotebook, executed: NotebookNode | None) -> None:
     """Put the scores and automatic comments of an executed notebook into its gradebook entry.
 
-    None: not handed in. What could not be graded has no score and waits for a grader; manual
-    scores and comments stay, and are marked for another look.
+    None: not handed in. What could not be graded has no score and waits for a grader, unless the
+    notebook's record says what becomes of it (see `settle`); manual scores and comments stay, and
+    are marked for another look.
     """
     cells = {}
-    if executed is not None and not executed.metadata.get("autograder", {}).get("not_graded"):
+    known = executed.metadata.get("autograder", {}) if executed is not None else {}
+    policy = known.get("missing", WAIT)
+    if executed is not None and not known.get("not_graded"):
         found = (cell for cell in executed.cells if "nbgrader" in cell.metadata)
         cells = {cell.metadata.nbgrader.get("grade_id"): cell for cell in found}
     for grade in notebook.grades:
-        grade.auto_score = _score(cells.get(grade.name))
-        grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        grade.auto_score = 0.0 if policy == ZERO else _score(cells.get(grade.name))
+        waits = grade.auto_score is None and policy != EXCUSED
+        grade.needs_manual_grade = grade.manual_score is not None or waits
     for comment in notebook.comments:
         comment.auto_comment = _comment(cells.get(comment.name))
+        if policy != WAIT:
+            comment.auto_comment = f"{WHAT_IT_MEANS[policy]}: {known['not_graded']}"
+
+
+def settle(executed: NotebookNode, policy: str) -> None:
+    """Say in a notebook that was not graded what becomes of it."""
+    executed.metadata.autograder["missing"] = policy
+    for cell in executed.cells:
+        if cell.get("id") == NOTES:
+            cell.source += f"\n\n{SAID[policy]}"
+        if "autograder" in cell.metadata:
+            note = f"{WHAT_IT_MEANS[policy]}: {executed.metadata.autograder.not_graded}"
+            record(cell, 0.0 if policy == ZERO else NOT_GRADED, note)
+            cell.metadata["autograder"]["missing"] = policy
 
 
 def _score(cell: NotebookNode | None) -> float | None:

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -22,29 +23,54 @@ from typing import Any
 import nbgrader.converters
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import api, autogradeapp
+from nbgrader.apps.baseapp import NbGrader
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SQLAlchemyError
-from traitlets import Integer, default
+from traitlets import Dict, Integer, default
+from traitlets.config import Application
 from traitlets.utils.importstring import import_item
 
-from autograder.gradebook import journal, scores
+from autograder.gradebook import journal, scores, versions
 from autograder.gradebook.journal import RefusedError, explain
 from autograder.grading import package, supervise, trial
 from autograder.grading.backends import Backend, Local
 from autograder.grading.execute import Execute
-from autograder.grading.ledger import Ledger, Selection
+from autograder.grading.ledger import Ledger, Selection, policy_of
 from autograder.grading.messages import Assignment, readable
 from autograder.kernels import cores, sandbox
+
+INTERRUPTED = "Interrupted: run the same command again to continue."
+AFTER_ALL = (
+    "Interrupted: run the same command without --force (or --rerun) to continue; "
+    "with it, everybody is graded again."
+)
 
 
 def install() -> None:
     """Make `nbgrader autograde` and the formgrader use this module's Autograde.
 
-    And let all of nbgrader's commands work in folders with names such as `course (1)`.
+    And let all of nbgrader's commands work in folders with names such as `course (1)`, and end
+    with a sentence when they are interrupted.
     """
     autogradeapp.Autograde = api.Autograde = Autograde
     CourseDirectory.format_path = _format_path
+    if Application.initialized() and isinstance(Application.instance(), NbGrader):
+        sys.excepthook = _excepthook
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """What ends a command of nbgrader's: a Ctrl-C is no error that needs a traceback."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        say_interrupted(error)
+
+
+def say_interrupted(stop: BaseException) -> None:
+    """How to go on after a Ctrl-C, unless it has been said."""
+    if INTERRUPTED not in getattr(stop, "__notes__", []):
+        print(INTERRUPTED, file=sys.stderr)
 
 
 _nbgraders_format_path = CourseDirectory.format_path
@@ -77,6 +103,13 @@ class Autograde(nbgrader.converters.Autograde):
         help="How many submissions are graded at the same time; the number of cores by default."
     ).tag(config=True)
 
+    missing = Dict(
+        {"*": scores.WAIT},
+        help="What becomes of notebooks that were not handed in or cannot be read, and of students "
+        "who handed in nothing, per assignment: {'*': 'wait', 'ps1': '0', 'ps2': 'excused'}. '0': "
+        "0 points. 'excused': they do not count. 'wait': not graded, until a person decides.",
+    ).tag(config=True)
+
     submission_seconds = Integer(
         0,
         help="How many seconds a submission may take in all: mending it, kernels, cells, alerts. "
@@ -104,6 +137,9 @@ class Autograde(nbgrader.converters.Autograde):
         super().__init__(*arguments, **options)
         self.backend, self.selection = backend, selection
         self.ledger: Ledger | None = None
+        self.people: set[str] = set()  # students in the gradebook
+        self.book = ""  # what tells this gradebook from others
+        self.versions: list[versions.Version] = []  # of the assignment; the last one is graded
         self.summary = ""  # what came of the run, in a sentence
 
     @default("jobs")
@@ -132,6 +168,7 @@ class Autograde(nbgrader.converters.Autograde):
     def start(self) -> None:
         """Grade what is to be graded; NbGraderException if a submission could not be."""
         try:
+            self._check_place()  # before a folder for the journal is made
             with journal.only_run(self.journal_path.with_suffix(".lock"), self.log):
                 self.check()
                 shutil.rmtree(self._output_directory, ignore_errors=True)
@@ -145,8 +182,8 @@ class Autograde(nbgrader.converters.Autograde):
             self.log.error("Stopped: %s", explain(error))
             raise NbGraderException(explain(error)) from None
 
-    def check(self) -> None:
-        """Refuse at once what would fail for every submission."""
+    def _check_place(self) -> None:
+        """Refuse a system or a folder in which nothing can be graded."""
         if os.name != "posix":
             raise RefusedError("Grading needs Linux or macOS: on Windows run it inside WSL.")
         execute = Execute(parent=self)
@@ -155,6 +192,10 @@ class Autograde(nbgrader.converters.Autograde):
                 "There is no nbgrader_config.py with this course's settings here: run the command "
                 "in the course's folder."
             )
+
+    def check(self) -> None:
+        """Refuse at once what would fail for every submission."""
+        execute = Execute(parent=self)
         problem: str | None = scores.gradebook_problem(self.coursedir.db_url)
         if execute.enabled and execute.sandbox:
             problem = problem or sandbox.unavailable_reason()
@@ -172,8 +213,7 @@ class Autograde(nbgrader.converters.Autograde):
         self.assignments: dict[str, list[str]] = {
             folder: [] for folder in found if self._holds_something(folder)
         }
-        if not self.assignments:
-            super().init_notebooks()  # says so, and what else might have been meant
+        policy = policy_of(self.missing, name)
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
             try:
                 assignment = gradebook.find_assignment(name)
@@ -184,6 +224,12 @@ class Autograde(nbgrader.converters.Autograde):
                 ) from None
             self._known = {f"{notebook.name}.ipynb" for notebook in assignment.notebooks}
             self._graded_before = {submission.student.id for submission in assignment.submissions}
+            self.people = {student.id for student in gradebook.students}
+            self.book = assignment.id
+            place = versions.place(self._autograded, name)
+            self.versions = versions.remember(place, versions.version_of(assignment.notebooks))
+        if not self.assignments and (policy == scores.WAIT or not self.people):
+            super().init_notebooks()  # says so, and what else might have been meant
 
     def _holds_something(self, folder: str) -> bool:
         try:
@@ -212,8 +258,10 @@ class Autograde(nbgrader.converters.Autograde):
                         for outcomes in found:
                             ledger.keep(outcomes, assignment)
                             raise_if_interrupted()
-            except KeyboardInterrupt:
-                self.log.error("Interrupted: run the same command again to continue.")
+                ledger.finish()
+            except KeyboardInterrupt as stop:
+                self.log.error(AFTER_ALL if selection.rerun == "all" else INTERRUPTED)
+                stop.add_note(INTERRUPTED)  # so that it is not said twice
                 raise
         self._finish(ledger, chosen)
 
@@ -229,18 +277,38 @@ class Autograde(nbgrader.converters.Autograde):
 
     def _finish(self, ledger: Ledger, chosen: dict[str, str]) -> None:
         """Say what came of it; NbGraderException if something went wrong."""
-        not_graded = dict(sorted((ledger.broken | ledger.failures).items()))
+        not_graded = ledger.broken | ledger.failures
         done = len(chosen.keys() - not_graded.keys())
         text = f"Graded now: {done} of {len(self.assignments)} submissions"
         if not_graded:
-            reasons = "; ".join(f"{student}: {reason}" for student, reason in not_graded.items())
-            text += f"; not graded: {len(not_graded)} ({readable(reasons, len(reasons))})"
+            text += f"; not graded: {_counted(not_graded)}"
+        if ledger.in_part:
+            text += f"; in part: {_counted(ledger.in_part)}"
+        meaning = scores.WHAT_IT_MEANS.get(ledger.policy, "")
+        if ledger.finished:
+            text += f"; {meaning} for what is missing: {_counted(ledger.finished)}"
+        if ledger.with_nothing:
+            names = ", ".join(ledger.with_nothing)
+            text += f"; handed in nothing, {meaning}: {len(ledger.with_nothing)} ({names})"
+        if ledger.still:
+            text += f"; still not graded: {_counted(ledger.still)}"
+        if ledger.left:
+            names = readable(", ".join(ledger.left), 10_000)
+            text += f"; no longer in the gradebook: {len(ledger.left)} ({names})"
+        if news := ledger.news():
+            text += f"; {news}"
         if ledger.failures:
             self.log.error("Tracebacks are in %s", self.journal_path.with_suffix(".log"))
         self.summary = text
         self.log.log(logging.ERROR if ledger.failures else logging.INFO, text)
         if ledger.failures:
             raise NbGraderException(f"{len(ledger.failures)} submissions could not be graded")
+
+
+def _counted(reasons: dict[str, str]) -> str:
+    """How many students, who they are and why."""
+    shown = "; ".join(f"{student}: {why}" for student, why in sorted(reasons.items()))
+    return f"{len(reasons)} ({readable(shown, len(shown))})"
 
 
 @contextmanager

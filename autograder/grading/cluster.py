@@ -8,22 +8,28 @@ memory, time or a crash, costs that process and never the worker.
 from __future__ import annotations
 
 import logging
+import os
 import pickle
+import signal
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, metadata, requires
+from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, cast
+from unittest import mock
 
 import dask
 from distributed import Client, Future, LocalCluster, WorkerPlugin, get_worker
 from distributed import Worker as DaskWorker
 from distributed.comm import get_address_host
+from distributed.utils import LoopRunner
 from packaging.requirements import Requirement
+from tornado.ioloop import IOLoop
 
 from autograder import courses, distribution
 from autograder.gradebook.journal import RefusedError
@@ -67,8 +73,10 @@ def local(jobs: int, gpus: int = 0) -> Iterator[str]:
     if gpus:
         layout = {"n_workers": 1, "threads_per_worker": jobs, "resources": {"GPU": gpus}}
     with (
-        dask.config.set(SETTINGS),
+        dask.config.set(SETTINGS | {"distributed.worker.preload": ["autograder.grading.quiet"]}),
+        _loop_without_ctrl_c() as loop,
         LocalCluster(
+            loop=loop,
             host="127.0.0.1",
             dashboard_address=None,
             worker_dashboard_address=None,
@@ -78,7 +86,37 @@ def local(jobs: int, gpus: int = 0) -> Iterator[str]:
             **layout,
         ) as cluster,
     ):
-        yield cluster.scheduler_address
+        try:
+            yield cluster.scheduler_address
+        except KeyboardInterrupt:
+            _kill(cluster)
+            raise
+
+
+@contextmanager
+def _loop_without_ctrl_c() -> Iterator[IOLoop]:
+    """An event loop in a thread that blocks the signal, and so do the processes it starts."""
+    # It unblocks the signal in the thread that starts it; after a Ctrl-C it cleans up in silence.
+    with mock.patch.dict(os.environ, {"PYTHONWARNINGS": "ignore"}):
+        resource_tracker.ensure_running()
+    runner = LoopRunner(asynchronous=False)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        runner.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()
+
+
+def _kill(cluster: LocalCluster) -> None:
+    """End the workers at once: what they were at is graded again."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        with suppress(AttributeError, OSError, TypeError):
+            os.kill(nanny.process.process.pid, signal.SIGKILL)
 
 
 def connect(address: str, patience: float = 10) -> Client:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import secrets
 import sys
 import time
@@ -27,7 +28,7 @@ from tqdm import tqdm
 
 from autograder.gradebook.journal import RefusedError, explain
 from autograder.grading import cluster, messages
-from autograder.grading.autograde import Autograde
+from autograder.grading.autograde import Autograde, say_interrupted
 from autograder.grading.ledger import Failure, Ledger, Outcome, Result, Selection
 from autograder.grading.messages import (
     ALL,
@@ -73,7 +74,8 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
     app = AutogradeApp()
     app.initialize(["--log-level=ERROR", f"--notebook={options.notebook}", *further])
     app.coursedir.assignment_id = options.assignment
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said here
+    for name in ("distributed", "asyncio"):  # what matters is said here
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", message="Sending large graph")  # a large submission
     selection = Selection(
         tuple(options.student) or ("*",),
@@ -89,10 +91,13 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
         code = 0
     except NbGraderException:
         code = 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        say_interrupted(stop)
         if ledger := converter.ledger:
             print(f"{len(ledger.saved)} of {len(ledger.chosen)} were graded and saved.")
-        return 130
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130)  # all is saved and closed; the end of the interpreter would take seconds
     if converter.ledger and options.dry_run:
         _print_plan(converter.ledger, len(converter.assignments), backend)
     elif converter.ledger and converter.summary:
@@ -102,7 +107,8 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
 
 def _print_plan(ledger: Ledger, submissions: int, backend: Cluster) -> None:
     for student in ledger.chosen:
-        print(f"{student}: {ledger.state(student)}")
+        why = "the assignment has changed" if student in ledger.outdated else ledger.state(student)
+        print(f"{student}: {why}")
     for student, reason in ledger.failures.items():
         print(f"{student}: cannot be graded: {reason}")
     where = backend.scheduler or f"{backend.jobs} workers on this machine"
@@ -111,7 +117,7 @@ def _print_plan(ledger: Ledger, submissions: int, backend: Cluster) -> None:
 
 def _print_report(converter: Autograde, ledger: Ledger, backend: Cluster) -> None:
     records = backend.records
-    if records or ledger.failures:
+    if records or ledger.failures or ledger.with_nothing:
         run = {
             "ended": report.now(),
             "seconds": round(time.monotonic() - backend.began, 1),
@@ -126,7 +132,7 @@ def _print_report(converter: Autograde, ledger: Ledger, backend: Cluster) -> Non
         page = report.write(ledger.path.parents[1] / "reports", found)
         print(f"{report.to_text(found)}\n\nreport  {page} (and .json)")
     else:
-        print("Nothing to grade: everything is graded and unchanged.")
+        print("Nothing to grade: nothing has changed since the last run.")
     if not ledger.failures:  # else it has been logged
         print(converter.summary)
 
@@ -252,7 +258,7 @@ class Cluster:
             try:
                 self._run = self._reach()
                 break
-            except RefusedError:
+            except (RefusedError, OSError):  # the latter where it dies while we are at it
                 if time.monotonic() > deadline:
                     raise RefusedError(
                         f"The scheduler at {self._address} did not come back. What was graded is "

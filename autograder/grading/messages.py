@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+NOTES = "notes-from-the-grader"  # id of the cell that tells what happened to a notebook
 ALL, CPU, GPU = "all", "cpu", "gpu"  # parts of a submission: everything, or by where it runs
 
 MAX_ANSWER = 128 * 2**20  # bytes that may come back for one submission
@@ -31,6 +32,8 @@ class Assignment:
     tier: str = "cpu"
     gpu_cells: dict[str, list[str]] = field(default_factory=dict)  # notebook -> marked cells
     cell_ids: dict[str, dict[str, str]] = field(default_factory=dict)  # notebook -> id -> name
+    # notebook -> earlier versions of its cells, see gradebook.versions
+    versions: dict[str, list[dict[str, dict]]] = field(default_factory=dict)
     notebook_seconds: float = 3600.0  # so long may grading take for each notebook
     memory: int = 0  # bytes that grading one submission may hold in all; 0: a fair share
     course_packages: tuple[str, ...] = ()  # what the course's notebooks import of its own

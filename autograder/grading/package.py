@@ -16,6 +16,7 @@ import nbformat
 from traitlets.config import Config
 
 from autograder import files
+from autograder.gradebook import versions
 from autograder.gradebook.journal import RefusedError
 from autograder.grading.execute import Execute
 from autograder.grading.messages import GPU, Assignment
@@ -53,6 +54,7 @@ def pack(converter: Autograde, tier: str) -> Assignment:
         process_bytes=converter.process_bytes,
         course_packages=tuple(execute.course_packages),
         cell_ids=_cell_ids(source),
+        versions=versions.earlier(converter.versions),
         # Hidden parts may take half as long again (see `execute`).
         notebook_seconds=limits.notebook_seconds * 3 // 2 + 2 * limits.cell_seconds + PATIENCE,
     )

@@ -87,13 +87,15 @@ def grade(
     plain_tests: str = trial.AUTO,
     jobs: int | None = None,
     timeout: int | None = None,
+    gpu: bool = False,
 ) -> list[GradedNotebook]:
     """Grade notebooks against `source`, a notebook with nbgrader's cells; one result for each.
 
     `feedback`: a folder for a page per submission. `files`: data that the notebooks read, put next
     to them. `plain_tests`: where to run tests that do not use `student` and `check`, see
     `c.Execute.plain_tests`. `jobs`: how many to grade at the same time (default: the cores).
-    `timeout`: seconds for one cell. Raises RefusedError, with the reason, if nothing can be graded.
+    `timeout`: seconds for one cell. `gpu`: let the notebooks use the machine's GPU. Raises
+    RefusedError, with the reason, if nothing can be graded.
     During the call this process works in a temporary folder, so that it does not import modules
     next to submissions.
     """
@@ -103,7 +105,7 @@ def grade(
     pages = _page_folder(feedback)
     notebook, name = _read_source(source), _slug(source)
     with _workshop() as folder:
-        config = _configuration(folder, plain_tests, jobs, timeout)
+        config = _configuration(folder, plain_tests, jobs, timeout, gpu)
         course = CourseDirectory(config=config, log=log)
         _release(course, notebook, name, data)
         refused = _hand_in_all(students, folder / "submitted", name)
@@ -132,12 +134,15 @@ def _workshop() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _configuration(folder: Path, plain_tests: str, jobs: int | None, timeout: int | None) -> Config:
+def _configuration(
+    folder: Path, plain_tests: str, jobs: int | None, timeout: int | None, gpu: bool
+) -> Config:
     config = Config()
     autograder.configure(config, folder)
     config.CourseDirectory.root = str(folder)  # nbgrader works there, not beside submissions
     config.CourseDirectory.assignment_id = ASSIGNMENT
     config.Execute.plain_tests = {"*": plain_tests}
+    config.Execute.gpu = gpu
     if jobs:
         config.Autograde.jobs = jobs
     if timeout:
@@ -382,6 +387,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"for each cell (default: {sandbox.Limits().cell_seconds})",
     )
+    parser.add_argument("--gpu", action="store_true", help="let the notebooks use the GPU")
 
 
 def _positive(text: str) -> int:
@@ -415,11 +421,15 @@ def main(options: argparse.Namespace, _: list[str]) -> int:
                 plain_tests=options.plain_tests,
                 jobs=options.jobs,
                 timeout=options.timeout,
+                gpu=options.gpu,
             )
     except (RefusedError, OSError) as error:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print(
+            "Interrupted: no grades were printed; the same command starts again.", file=sys.stderr
+        )
         return 130
     found = {"source": options.source, "submissions": [asdict(result) for result in results]}
     print(json.dumps(found, indent=2, allow_nan=False))

@@ -125,6 +125,7 @@ class Grader:
             "autograder": {
                 "cores": cores,
                 "cell_ids": self.assignment.cell_ids.get(notebook, {}),
+                "versions": self.assignment.versions.get(notebook, []),
             },
         }
 

@@ -1,6 +1,6 @@
 """What this machine lets a sandbox do: standard library only, and Python 3.8 on.
 
-The set-up asks before anything is installed; `sandbox` asks the same and then tries it.
+The setup asks before anything is installed; `sandbox` asks the same and then tries it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nbgrader.api import (
@@ -29,12 +29,17 @@ from sqlalchemy import func
 from traitlets import Bool
 
 from autograder.api import wire
-from autograder.gradebook import journal
+from autograder.files import write_atomically
+from autograder.gradebook import journal, penalties, versions
+from autograder.gradebook.scores import EXCUSED as EXCUSED_BY_POLICY
+from autograder.gradebook.scores import WHAT_IT_MEANS
 from autograder.submissions import alerts
+from autograder.submissions.notebooks import ABSENT
 
 GRADED, BY_HAND, NOT_YET = "graded", "to be graded by hand", "not graded yet"
-IN_PART, NOT_GRADED = "graded in part", "could not be graded"
+IN_PART, NOT_GRADED, EXCUSED = "graded in part", "could not be graded", "excused"
 WAITS = "has not been graded: run nbgrader autograde"
+OUTDATED = "was graded before the assignment changed: run nbgrader autograde"
 UNKNOWN = "is not in the gradebook: grade it with nbgrader autograde, unless the student has left"
 LONGEST_TEXT, MOST_TEXTS = 500, 100  # of one note or alert; of a row's
 LONGEST_CELL = 32_000  # characters; Excel cuts a cell at 32,767
@@ -74,6 +79,10 @@ class Row:
     alerts: list[str] = field(default_factory=list)
     failed: str = ""  # why the last run could not grade what was handed in
     reasons: dict[str, str] = field(default_factory=dict)  # notebook -> why it was not graded
+    # notebook -> what is missing, and what the course's policy makes of it
+    settled: dict[str, str] = field(default_factory=dict)
+    excused: set[str] = field(default_factory=set)  # notebooks that do not count
+    outdated: bool = False  # the points are of an earlier version of the assignment
 
     @property
     def score(self) -> float:
@@ -82,18 +91,25 @@ class Row:
 
     @property
     def complete(self) -> bool:
-        """Whether every question has its points."""
-        return all(score.points is not None for score in self.scores)
+        """Whether every question that counts has its points."""
+        counting = (score for score in self.scores if score.notebook not in self.excused)
+        return all(score.points is not None for score in counting)
 
     @property
     def not_graded(self) -> str:
         """Why this submission, or a part of it, was not graded; empty if it was."""
+        if self.outdated:
+            return OUTDATED
         texts = [f"{notebook}.ipynb: {reason}" for notebook, reason in self.reasons.items()]
         return "; ".join([self.failed] * bool(self.failed) + texts)
 
     @property
     def status(self) -> str:
-        """How far it is: GRADED, BY_HAND, NOT_YET, IN_PART or NOT_GRADED."""
+        """How far it is: GRADED, BY_HAND, NOT_YET, IN_PART, NOT_GRADED or EXCUSED."""
+        if self.outdated:
+            return NOT_YET
+        if self.scores and not self.failed and self.excused >= {s.notebook for s in self.scores}:
+            return EXCUSED
         known = any(score.points is not None for score in self.scores)
         waits = {WAITS, UNKNOWN} & set(self.reasons.values())
         if waits and not known and not self.failed:
@@ -106,8 +122,12 @@ class Row:
 
     def status_of(self, score: Score) -> tuple[str, str]:
         """The same for one of the scores, and the reason if there is one."""
+        if self.outdated:
+            return NOT_YET, OUTDATED
+        if score.notebook in self.excused:
+            return EXCUSED, self.settled[score.notebook]
         if score.points is not None:
-            return GRADED, ""
+            return GRADED, self.settled.get(score.notebook, "")
         reason = self.reasons.get(score.notebook, "")
         if reason in (WAITS, UNKNOWN):
             return NOT_YET, reason
@@ -119,7 +139,8 @@ class Row:
 def read(course: CourseDirectory, students: Collection[str] | None = None) -> list[Row]:
     """The rows of the course's present assignment; `students`: only theirs."""
     with Gradebook(course.db_url, course.course_id) as gradebook:
-        return rows(gradebook, course.assignment_id, *folders(course), students)
+        excluded = course.student_id_exclude.split(",")
+        return rows(gradebook, course.assignment_id, *folders(course), students, excluded)
 
 
 def folders(course: CourseDirectory) -> tuple[Path, Path]:
@@ -134,13 +155,22 @@ def rows(
     submitted: Path,
     autograded: Path,
     students: Collection[str] | None = None,
+    excluded: Collection[str] = (),
 ) -> list[Row]:
-    """One row per student who has handed something in, in alphabetical order."""
+    """One row per student who has handed something in, in alphabetical order.
+
+    And per student whose missing submission the course's policy has settled. Without those who
+    have left: whom the gradebook had and has no more.
+    """
     entry = gradebook.find_assignment(assignment)
     grades, penalties = _grades(gradebook, entry), _penalties(gradebook, entry)
+    last_run = journal.read(journal.place(autograded, assignment))
+    people = {person.id for person in gradebook.students}
+    version = versions.digest(versions.version_of(entry.notebooks))
     names = penalties.keys() | set(_who_handed_in(submitted, assignment))
     names = names if students is None else names & set(students)
-    last_run = journal.read(journal.place(autograded, assignment))
+    names -= {*excluded}
+    names -= {n for n, last in last_run.items() if journal.has_left(last, entry.id, n in people)}
     table = []
     for student in sorted(names):
         row, own = Row(student, max_score=entry.max_score), grades.get(student, {})
@@ -152,6 +182,8 @@ def rows(
         _fill(row, entry.notebooks, own, *places, known=student in penalties)
         if row.scores and all(score.given for score in row.scores):
             row.failed = ""  # a person has decided
+        elif journal.is_outdated(last_run.get(student, {}), version):
+            row.outdated, row.notes = True, [OUTDATED, *row.notes]
         table.append(row)
     return table
 
@@ -217,26 +249,47 @@ def _fill(
     known: bool,
 ) -> None:
     """Add the scores, notes and alerts. `known`: the gradebook has a submission of the student."""
-    row.notes, row.alerts = [row.failed] * bool(row.failed), [*alerts.in_files(handed_in)]
+    row.notes = [row.failed] * bool(row.failed)
+    row.alerts = [*alerts.in_files(handed_in)] if os.path.lexists(handed_in) else []
     expected = sorted(notebooks, key=lambda notebook: notebook.name)
     for notebook in expected:
         name, scores = f"{notebook.name}.ipynb", list(_scores(notebook, grades))
-        reason = ""
-        notes: list[str] = []
-        found: list[str] = []
-        if not os.path.isfile(handed_in / name):
-            reason = f"was not handed in{_look_alike(handed_in, expected)}"
-        elif os.path.isfile(autograded / name):
-            reason, notes, found = _record(autograded / name)
+        is_here, is_graded = os.path.isfile(handed_in / name), os.path.isfile(autograded / name)
+        reason, notes, found, policy = _record(autograded / name) if is_graded else NO_RECORD
+        if is_here and reason == ABSENT:  # it came after that was said
+            scores = [score if score.given else replace(score, points=None) for score in scores]
+            reason, notes, found, policy = NO_RECORD
+            is_graded = False
+        if is_here and not is_graded:
+            reason = "" if row.failed else WAITS
+        elif is_here:
             reason = reason or (UNKNOWN if not known and not row.failed else "")
-        elif not row.failed:
-            reason = WAITS
+        elif not policy:
+            reason, notes = f"{ABSENT}{_look_alike(handed_in, expected)}", []
+        if policy in WHAT_IT_MEANS:
+            notes = [note for note in notes if note != reason]
+            reason = _settle(row, notebook.name, scores, reason, policy)
         row.scores += scores
         row.notes += [f"{name}: {text}" for text in notes or [reason] * bool(reason)]
         row.alerts += [f"{name}: {text}" for text in found]
         if reason and any(score.points is None for score in scores):
             row.reasons[notebook.name] = _tidy([reason])[0]
     row.notes, row.alerts = _tidy(row.notes), _tidy(row.alerts)
+
+
+def _settle(row: Row, notebook: str, scores: list[Score], reason: str, policy: str) -> str:
+    """Note what the policy made of a missing notebook; why it is not graded, if it still is not.
+
+    Points that a person has given are the last word.
+    """
+    if policy == EXCUSED_BY_POLICY and not any(score.given for score in scores):
+        row.excused.add(notebook)
+        row.max_score -= sum(score.max_score for score in scores)
+    elif any(score.points is None for score in scores):
+        return reason
+    row.settled[notebook] = _tidy([f"{WHAT_IT_MEANS[policy]}: {reason}"])[0]
+    row.notes.append(f"{notebook}.ipynb: {row.settled[notebook]}")
+    return ""
 
 
 def _scores(notebook: Notebook, grades: dict[str, Points]) -> Iterable[Score]:
@@ -247,16 +300,23 @@ def _scores(notebook: Notebook, grades: dict[str, Points]) -> Iterable[Score]:
         yield Score(notebook.name, cell.name, points, cell.max_score, by_hand, given)
 
 
-def _record(path: Path) -> tuple[str, list[str], list[str]]:
-    """Of an autograded notebook: why it was not graded (or ""), the notes, the alerts."""
+def _record(path: Path) -> tuple[str, list[str], list[str], str]:
+    """Of an autograded notebook: why it was not graded (or ""), the notes, the alerts.
+
+    And what the course's policy makes of it (or "").
+    """
     try:
         notebook = json.loads(path.read_bytes())
         metadata = notebook["metadata"].get("autograder", {})
         cells = [cell["metadata"].get("autograder", {}) for cell in notebook["cells"]]
         notes = [*metadata.get("notes", []), *_marks(cells)]
-        return metadata.get("not_graded", ""), notes, metadata.get("alerts", [])
+        reason, found = metadata.get("not_graded", ""), metadata.get("alerts", [])
+        return reason, notes, found, metadata.get("missing", "")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return "the autograded notebook is damaged: grade it again with --force", [], []
+        return "the autograded notebook is damaged: grade it again with --force", [], [], ""
+
+
+NO_RECORD: tuple[str, list[str], list[str], str] = "", [], [], ""
 
 
 def _marks(records: list[dict]) -> list[str]:
@@ -296,7 +356,10 @@ def to_csv(assignment: str, table: list[Row]) -> str:
     header = ["assignment", "student_id", "raw_score", "late_submission_penalty", "score"]
     lines: list[Line] = [[*header, "max_score", "status", *questions, "note", "alerts"]]
     for row in table:
-        totals = [row.raw_score, row.late_submission_penalty, row.score, row.max_score]
+        totals: list[float | None] = [None] * 3  # nothing is graded, which is not 0
+        if any(score.points is not None for score in row.scores):
+            totals = [row.raw_score, row.late_submission_penalty, row.score]
+        totals.append(row.max_score)
         points = [score.points for score in row.scores]
         texts = ["; ".join(row.notes), "; ".join(row.alerts)]
         lines.append([assignment, row.student, *totals, row.status, *points, *texts])
@@ -311,10 +374,20 @@ class TableExportPlugin(ExportPlugin):
         places = folders(self.parent.coursedir)
         known = [assignment.name for assignment in gradebook.assignments]
         names = [str(name) for name in self.assignment] or known
+        if not known:
+            self.parent.fail(
+                "The gradebook has no assignment: is this the course's folder? Release comes first."
+            )
         if unknown := sorted(set(names) - set(known)):
             self.parent.fail(f"The gradebook has no assignment {unknown[0]!r}, only {known}")
         students = [str(name) for name in self.student] or None
-        tables = {name: rows(gradebook, name, *places, students) for name in names}
+        self.excluded = self.parent.coursedir.student_id_exclude.split(",")
+        who = students, self.excluded
+        for name in names:
+            if renewed := penalties.renew(gradebook.find_assignment(name), self.parent):
+                gradebook.db.commit()
+                self.log.warning("Late penalties follow the points of %s", ", ".join(renewed))
+        tables = {name: rows(gradebook, name, *places, *who) for name in names}
         target = Path(self.to or "grades.csv")
         text = self.text(gradebook, tables)
         try:
@@ -376,8 +449,12 @@ class TidyExportPlugin(TableExportPlugin):
 # ------------------------------------------------------------------ for learning platforms
 
 
+class Word(str):
+    """A word of a platform's: it is written as it is, even if it begins like a formula."""
+
+
 class PlatformExportPlugin(TableExportPlugin):
-    """What learning platforms import: only students whose every cell has a score.
+    """What learning platforms import: only students whose every cell has a score, or is excused.
 
     For a blank is no gap: Canvas sets the grade to nothing (lib/gradebook_importer.rb,
     no_change_to_submission), so does Moodle (grade/import/csv/classes/load_data.php,
@@ -387,10 +464,12 @@ class PlatformExportPlugin(TableExportPlugin):
 
     finds_by = ""  # the column of nbgrader's that the platform finds students by, besides the id
     needs_it = False  # whether all must have it if one student does
+    excused = Word()  # what it reads for a score that does not count; empty: nothing
+    excuse_there = ""  # what to do on the platform, then
 
     def complete(
         self, gradebook: Gradebook, tables: dict[str, list[Row]]
-    ) -> dict[str, tuple[dict[str, str], list[float]]]:
+    ) -> dict[str, tuple[dict[str, str], list[float | str]]]:
         """Student -> what the gradebook knows of them, and one score per assignment.
 
         The others are listed on the terminal with the reason.
@@ -400,18 +479,18 @@ class PlatformExportPlugin(TableExportPlugin):
         by_name = {name: {row.student: row for row in table} for name, table in tables.items()}
         students = {student for table in by_name.values() for student in table}
         if not self.student:
-            students |= people.keys()
+            students |= people.keys() - {*self.excluded}
         kept, left_out = {}, defaultdict(list)
         for student in sorted(students):
             own = {name: table.get(student) for name, table in by_name.items()}
             reasons = [self._wrong_person(student, people.get(student), known)]
             if student in people:
-                reasons += map(_incomplete, own, own.values())
+                reasons += map(self._incomplete, own, own.values())
             reason = "; ".join(filter(None, reasons))
             if reason:
                 left_out[reason].append(student)
             else:
-                kept[student] = people[student], [row.score for row in own.values() if row]
+                kept[student] = people[student], [self._score(row) for row in own.values() if row]
         for reason, names in left_out.items():
             shown = ", ".join(wire.clean(name, LONGEST_TEXT) for name in names)
             self.log.warning("Left out: %s: %s", shown, reason)
@@ -446,18 +525,35 @@ class PlatformExportPlugin(TableExportPlugin):
                 return f"{key!r} would be a formula in a spreadsheet, or cannot be written"
         return ""
 
+    def _incomplete(self, assignment: str, row: Row | None) -> str:
+        """Why there is no score that could be exported; empty if there is one."""
+        if row is None:
+            return f"{assignment}: handed in nothing"
+        if row.status == EXCUSED:
+            return "" if self.excused else f"{assignment}: {EXCUSED}: {self.excuse_there}"
+        if row.complete and row.status == GRADED:
+            return ""
+        waiting = [s.question for s in row.scores if row.status_of(s)[0] == BY_HAND]
+        if row.status == BY_HAND:
+            return f"{assignment}: {BY_HAND}: {', '.join(waiting)}"
+        by_hand = [f"{BY_HAND}: {', '.join(waiting)}"] * bool(waiting)
+        return f"{assignment}: {row.status}: {'; '.join([row.not_graded, *by_hand])}"
 
-def _incomplete(assignment: str, row: Row | None) -> str:
-    """Why there is no score that could be exported; empty if there is one."""
-    if row is None:
-        return f"{assignment}: handed in nothing"
-    if row.complete and row.status == GRADED:
-        return ""
-    waiting = [s.question for s in row.scores if row.status_of(s)[0] == BY_HAND]
-    if row.status == BY_HAND:
-        return f"{assignment}: {BY_HAND}: {', '.join(waiting)}"
-    by_hand = [f"{BY_HAND}: {', '.join(waiting)}"] * bool(waiting)
-    return f"{assignment}: {row.status}: {'; '.join([row.not_graded, *by_hand])}"
+    def _score(self, row: Row) -> float | str:
+        """The score; if a part is excused, what it would be of all points of the assignment."""
+        if row.status == EXCUSED:
+            return self.excused
+        if not row.excused:
+            return row.score
+        whole = sum(score.max_score for score in row.scores)
+        scaled = row.score / row.max_score * whole if row.max_score else row.score
+        student = wire.clean(row.student, LONGEST_TEXT)
+        names = ", ".join(sorted(row.excused))
+        self.log.info(
+            "%s: %g of %g points are written as %g of %g, for %s is excused",
+            *(student, row.score, row.max_score, scaled, whole, names),
+        )
+        return scaled
 
 
 class CanvasExportPlugin(PlatformExportPlugin):
@@ -468,6 +564,7 @@ class CanvasExportPlugin(PlatformExportPlugin):
     """
 
     finds_by = "lms_user_id"
+    excused = Word("EX")  # lib/gradebook_importer.rb compares with it
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names, one of points possible, and one per student."""
@@ -485,6 +582,7 @@ class MoodleExportPlugin(PlatformExportPlugin):
     """A CSV file that Moodle imports (Grades, Import, CSV file): map from `username` or `email`."""
 
     finds_by, needs_it = "email", True
+    excused = Word("-")  # load_data.php, update_grade_item: no grade, so it is in no total
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names and one per student."""
@@ -502,6 +600,7 @@ class BrightspaceExportPlugin(PlatformExportPlugin):
     """
 
     finds_by, needs_it = "lms_user_id", True
+    excuse_there = "the file cannot say so; choose Exempt in Enter Grades"
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names and one per student, which ends in a mark."""
@@ -524,6 +623,7 @@ class GradescopeExportPlugin(PlatformExportPlugin):
     """
 
     finds_by = "email"
+    excuse_there = "the table has no word for it"
 
     def text(self, gradebook: Gradebook, tables: dict[str, list[Row]]) -> str:
         """A line of names and one per student."""
@@ -562,20 +662,9 @@ def _cell(value: str | float | None, decimal_comma: bool = False) -> str:
     """
     if value is None:
         return ""
+    if isinstance(value, Word):
+        return str(value)
     if isinstance(value, int | float):
         return f"{value:.15g}".replace(".", "," if decimal_comma else ".")
     text = re.sub(r"[\n\t]", " ", wire.clean(value, LONGEST_CELL))
     return text if NUMBER.fullmatch(text) else FORMULA.sub("'", text)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` to `path`; a crash leaves the old file or the new one, never half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -21,9 +21,11 @@ from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets import Bool, List, default
 
+from autograder.gradebook import scores
+from autograder.outputs.export import EXCUSED, NOT_GRADED, NOT_YET
 from autograder.outputs.rendering import (
     PAGE_SECONDS,
     Budget,
@@ -40,7 +42,25 @@ from autograder.outputs.rendering import (
 
 
 class GetGrades(nbgrader.preprocessors.GetGrades):
-    """nbgrader's preprocessor of this name; if nobody has graded, the score is None, not 0."""
+    """nbgrader's preprocessor of this name; if there are no points, a word is the score, not 0."""
+
+    def preprocess(
+        self, nb: NotebookNode, resources: ResourcesDict
+    ) -> tuple[NotebookNode, ResourcesDict]:
+        """The notebook with the points of every question, and the sum of those that are known."""
+        record = nb.metadata.get("autograder", {})
+        self.word = NOT_GRADED if record.get("not_graded") else NOT_YET
+        if record.get("missing") == scores.EXCUSED:
+            self.word = EXCUSED
+        nb, resources = super().preprocess(nb, resources)
+        found = [cell.metadata.get("nbgrader", {}).get("score") for cell in nb.cells]
+        words = {score for score in found if isinstance(score, str)}
+        known = [score for score in found if score is not None and score not in words]
+        if words:
+            total = resources["nbgrader"]["score"]
+            word = NOT_GRADED if NOT_GRADED in words else min(words)
+            resources["nbgrader"]["score"] = f"{total:g} so far" if known else word
+        return nb, resources
 
     def _get_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._get_score(cell, resources)
@@ -48,7 +68,8 @@ class GetGrades(nbgrader.preprocessors.GetGrades):
         place = self.notebook_id, self.assignment_id, self.student_id
         grade = self.gradebook.find_grade(name, *place)
         if grade.manual_score is None and grade.auto_score is None:
-            cell.metadata.nbgrader["score"] = None
+            failed = self.word == NOT_YET and not is_solution(cell) and not is_task(cell)
+            cell.metadata.nbgrader["score"] = NOT_GRADED if failed else self.word
 
 
 class HideTests(NbGraderPreprocessor):
@@ -91,7 +112,9 @@ def _without_hidden(outputs: list[NotebookNode], record: dict) -> list[NotebookN
 
 def _words(record: dict) -> str:
     lines = []
-    if record.get("points") is None:
+    if record.get("missing"):
+        lines.append(f"{record['note'].capitalize()}.")
+    elif record.get("points") is None:
         lines.append(f"Not graded: {record.get('note') or 'the cell did not run'}.")
     if record.get("unsandboxed"):
         lines.append("Graded without a sandbox.")
@@ -215,7 +238,12 @@ def shown(nb: NotebookNode, budget: Budget) -> NotebookNode:
     if own[CELLS:]:
         note = f"[{len(own) - CELLS:,} more cells are left out.]"
         cells[len(nb.cells)] = new_markdown_cell(note)
+    record = nb.get("metadata", {}).get("autograder", {})
     made = new_notebook()
+    made.metadata.autograder = NotebookNode(
+        not_graded=bool(record.get("not_graded")),
+        missing=record.get("missing") if record.get("missing") in scores.WHAT_IT_MEANS else "",
+    )
     made.cells = [cells[place] for place in sorted(cells)]
     return made
 
@@ -293,7 +321,9 @@ def script_hashes(template: str) -> str:
 
 def points(value: Any, default: float = 0.0) -> float | str:
     """The filter `float` of nbgrader's pages: no score is said in words, for it is not 0."""
-    return "not graded yet" if value is None else do_float(value, default)
+    if value is None or isinstance(value, str):
+        return value or NOT_YET
+    return do_float(value, default)
 
 
 def rounded(value: float | str, digits: int = 0) -> float | str:
@@ -348,6 +378,7 @@ class Page(HTMLExporter):
         nb = shown(nb, self.budget)
         # past HTMLExporter, which parses the whole page once more to look for texts of pictures
         page, resources = super(HTMLExporter, self).from_notebook_node(nb, resources, **options)
+        page = _with_names(page)
         return page.encode(errors="replace").decode(), resources  # half an emoji
 
     @pass_context
@@ -363,6 +394,28 @@ class Page(HTMLExporter):
 
     def _terminal(self, text: str) -> str:
         return self.budget.render(text, colored, without_colors)
+
+
+KINDS = {
+    "Test cell": "",
+    "Coding free-response": " (graded by hand)",
+    "Written response": " (graded by hand)",
+    "Task": " (task)",
+    "Comment": " (comment)",
+}
+_ENTRY = re.compile(rf'<a href="#((?:comment-)?([^"]*))">({"|".join(KINDS)})</a>')
+
+
+def _with_names(page: str) -> str:
+    """A feedback page whose contents name the questions, where nbgrader names the kind of cell."""
+    contents, end, rest = page.partition("</ol>")
+    before, start, contents = contents.partition('<div id="toc">')
+    if not start:  # a page of formgrader
+        return page
+    named = _ENTRY.sub(r'<a href="#\1">\2 (\3)</a>', contents)
+    for kind, shown in KINDS.items():
+        named = named.replace(f" ({kind})</a>", f"{shown}</a>")
+    return f"{before}{start}{named}{end}{rest}"
 
 
 def _without_markup(resources: dict) -> dict:

@@ -30,11 +30,9 @@ NOT_COMPLETE = {  # entry of the report -> in words
     "not_graded_yet": "not graded yet",
 }
 REASONS = {  # title of a table -> the entry of the report
-    "Could not be graded, which is not 0 points": "not_graded",
-    "Not graded yet": "not_graded_yet",
-    "Graded in part": "graded_in_part",
+    "Submissions that need a person": "needs_a_person",
+    "Missing, and settled by the course's policy": "settled",
     "Given to another worker": "given_again",
-    "Alerts: reasons to read a cell, never points": "alerts",
 }
 
 
@@ -66,6 +64,11 @@ def collect(run: dict, course: CourseDirectory) -> dict:
     not_yet = {student: why for student, why in not_yet.items() if student not in not_graded}
     in_part = {row.student: row.not_graded for row in table if row.status == export.IN_PART}
     counted = [row for row in table if row.student not in not_graded | not_yet | in_part]
+    counted = [row for row in counted if row.status != export.EXCUSED]
+    alerts = {entry["student"]: entry["alerts"] for entry in records}
+    alerts |= {row.student: list(dict.fromkeys(row.alerts)) for row in table if row.alerts}
+    alerts = {student: texts for student, texts in alerts.items() if texts}
+    kinds = {"not_graded": not_graded, "not_graded_yet": not_yet, "graded_in_part": in_part}
     shares = [row.score / row.max_score for row in counted if row.max_score]
     bins = Counter(min(max(int(share * BINS), 0), BINS - 1) for share in shares)
     stages: Counter[str] = Counter()
@@ -77,9 +80,10 @@ def collect(run: dict, course: CourseDirectory) -> dict:
         "assignment": course.assignment_id,
         **run,
         "graded": sum(entry["student"] not in not_graded for entry in records),
-        "not_graded": not_graded,
-        "not_graded_yet": not_yet,
-        "graded_in_part": in_part,
+        **kinds,
+        "needs_a_person": _needs_a_person(kinds, alerts),
+        "settled": {row.student: _settled(row) for row in table if row.settled},
+        "excused": sum(row.status == export.EXCUSED for row in table),
         "to_be_graded_by_hand": sum(row.status == export.BY_HAND for row in counted),
         "questions": questions(table),
         "students": len(table),
@@ -91,9 +95,26 @@ def collect(run: dict, course: CourseDirectory) -> dict:
         "kernels": dict(kernels),
         "memory": max((entry["memory"] for entry in records), default=0),
         "slowest": sorted(records, key=lambda entry: -entry["seconds"])[:SLOWEST],
-        "alerts": {entry["student"]: entry["alerts"] for entry in records if entry["alerts"]},
+        "alerts": alerts,
         "given_again": {e["student"]: e["given_again"] for e in records if e["given_again"]},
     }
+
+
+def _needs_a_person(
+    kinds: dict[str, dict[str, str]], alerts: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """Student -> why somebody has to look, all in one place."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for key, students in kinds.items():
+        for student, why in students.items():
+            found[student].append(f"{NOT_COMPLETE[key]}: {why}")
+    for student, texts in alerts.items():
+        found[student].append(f"to be read: {'; '.join(texts)}")
+    return {student: found[student] for student in sorted(found)}
+
+
+def _settled(row: Row) -> list[str]:
+    return [f"{notebook}.ipynb: {text}" for notebook, text in sorted(row.settled.items())]
 
 
 def questions(table: list[Row]) -> list[dict]:
@@ -101,6 +122,8 @@ def questions(table: list[Row]) -> list[dict]:
     found: dict[tuple, list[tuple[float | None, bool]]] = defaultdict(list)
     for row in table:
         for score in row.scores:
+            if score.notebook in row.excused:
+                continue
             broken = bool(row.failed) or score.notebook in row.reasons
             found[score.notebook, score.question, score.max_score].append((score.points, broken))
     lines = []
@@ -163,6 +186,7 @@ def _sentence(found: dict) -> str:
     ]
     by_hand = found["to_be_graded_by_hand"]
     others += [f"{by_hand} to be graded by hand"] if by_hand else []
+    others += [f"{found['excused']} excused"] if found["excused"] else []
     others += [f"{len(found['alerts'])} with alerts"] if found["alerts"] else []
     return ", ".join([counts, *others])
 

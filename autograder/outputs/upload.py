@@ -17,13 +17,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.autogradeapp import AutogradeApp
 from nbgrader.coursedir import CourseDirectory
 
 from autograder.api import wire
-from autograder.submissions import names, platforms
+from autograder.gradebook import journal
+from autograder.outputs import export
+from autograder.submissions import names, platforms, roster
 from autograder.submissions.names import HandedOut
 
+HEADING = re.compile(r"<h4>[^<]*\(Score: ([^/<]*) / ([\d.]+)\)</h4>")  # nbgrader's template
 FIXED = (1980, 1, 1, 0, 0, 0)  # as the time of each page: the same pages make the same file
 
 
@@ -119,7 +123,8 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
             f"{course.assignment_id} DOWNLOAD` with {platform}'s download first; "
             "submissions that are there already stay as they are"
         )
-    packed, left_out = plan(pages, known, platform, name_of)
+    unfit = outdated(course, pages)
+    packed, left_out = plan(pages, known, platform, name_of, unfit)
     feedback = Path(course.root, course.feedback_directory)
     target = (
         options.to or feedback.parent / f"feedback-{course.assignment_id}-{options.platform}.zip"
@@ -133,6 +138,8 @@ def main(options: argparse.Namespace, further: list[str]) -> int:
         print(f"{target}: {len(packed)} pages of {students} students, for {platform}")
     for reason, people in left_out.items():
         print(f"Left out: {', '.join(people)}: {reason}")
+    if left_out:
+        print(f"Pages that are there can be given back by hand: they are in {feedback}")
     return 1 if left_out else 0
 
 
@@ -157,13 +164,59 @@ def found_pages(course: CourseDirectory) -> dict[str, dict[str, Path]]:
     return pages
 
 
+def outdated(
+    course: CourseDirectory, pages: dict[str, dict[str, Path]]
+) -> dict[tuple[str, str], str]:
+    """Student and notebook -> why the page says something else than the gradebook."""
+    unfit: dict[tuple[str, str], str] = {}
+    if not roster.is_there(course.db_url):
+        return unfit
+    last_run = journal.read(journal.place(export.folders(course)[1], course.assignment_id))
+    with Gradebook(course.db_url, course.course_id) as gradebook:
+        try:
+            entry = gradebook.find_assignment(course.assignment_id)
+        except MissingEntry:
+            return unfit
+        people = {person.id for person in gradebook.students}
+        grades = {
+            (submission.student.id, book.name): (book.score, book.max_score)
+            for submission in entry.submissions
+            for book in submission.notebooks
+        }
+        for student, own in pages.items():
+            left = journal.has_left(last_run.get(student, {}), entry.id, student in people)
+            for notebook, page in own.items():
+                if left:
+                    unfit[student, notebook] = "no longer in the gradebook"
+                elif not _says(page, *grades.get((student, notebook), (0.0, 0.0))):
+                    unfit[student, notebook] = (
+                        "the page has other points than the gradebook: "
+                        f"`nbgrader generate_feedback {course.assignment_id} --force` first"
+                    )
+    return unfit
+
+
+def _says(page: Path, score: float, max_score: float) -> bool:
+    """Whether a page has these points in its heading; a word there stands for none."""
+    shown = HEADING.search(page.read_text(encoding="utf-8", errors="replace"))
+    if not shown:
+        return True  # a template of the course's own
+    number = re.match(r"[\d.]+", shown[1])
+    points = float(number[0]) if number else 0.0
+    return abs(points - score) < 0.01 and abs(float(shown[2]) - max_score) < 0.01
+
+
 def plan(
     pages: dict[str, dict[str, Path]],
     known: names.Names,
     platform: str,
     name_of: Namer,
+    unfit: dict[tuple[str, str], str],
 ) -> tuple[dict[str, tuple[str, Path]], dict[str, list[str]]]:
-    """Name in the zip file -> student and page; and reason -> who is left out."""
+    """Name in the zip file -> student and page; and reason -> who is left out.
+
+    `unfit`: student and notebook -> why a page must not be given back.
+    """
     packed: dict[str, tuple[str, Path]] = {}
     left_out: dict[str, list[str]] = defaultdict(list)
     for student in sorted(known.keys() | pages.keys()):
@@ -173,6 +226,8 @@ def plan(
         for notebook, page in pages.get(student, {}).items():
             handed_out = known.get(student, {}).get(notebook)
             try:
+                if (student, notebook) in unfit:
+                    raise UnfitError(unfit[student, notebook])
                 if not handed_out or handed_out.layout not in _usable(platform):
                     raise UnfitError(f"{notebook} did not come in a download of {platform}'s")
                 name = name_of(handed_out, notebook)

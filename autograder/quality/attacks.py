@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -145,13 +145,20 @@ def run(only_ours: bool = False, folder: Path | None = None) -> int:
 
 
 def attack(
-    folder: Path, graders: list[str], assignments: tuple[str, ...] = tuple(SOURCES)
+    folder: Path,
+    graders: list[str],
+    assignments: tuple[str, ...] = tuple(SOURCES),
+    only: Collection[str] = (),
 ) -> tuple[list[Outcome], list[str], list[Run]]:
-    """Grade all attackers with each grader; what came of them, traces that they left, the runs."""
+    """Grade attackers with each grader; what came of them, traces that they left, the runs.
+
+    `only`: names such as "plain/aborts"; none of them: all attackers of the assignments.
+    """
     outcomes = [
         Outcome(member, name, *_due_and_maximum(name, member))
         for name in assignments
         for member in members.attackers(name)
+        if not only or f"{name}/{member.name}" in only
     ]
     runs = [run for grader in graders for run in _runs(grader, outcomes)]
 

@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 
+from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 
 
@@ -24,7 +25,8 @@ def main() -> None:
     """Run the unchanged notebook, then every mutant of it."""
     task = json.loads(sys.stdin.readline())
     cells = task["cells"]
-    import_what(cells[0]["source"])
+    for cell in cells:
+        import_what(cell["source"])
     print(json.dumps(in_a_fork(cells, None, task["seconds"])), flush=True)
     for mutant in task["mutants"]:
         print(json.dumps(in_a_fork(cells, mutant, task["seconds"])), flush=True)
@@ -32,7 +34,7 @@ def main() -> None:
 
 def import_what(source: str) -> None:
     """Import what a cell imports, and do nothing else: a fork after real work can hang."""
-    for node in ast.parse(source).body:
+    for node in ast.parse(TransformerManager().transform_cell(source)).body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             with contextlib.suppress(ImportError):
                 exec(compile(ast.Module([node], []), "<imports>", "exec"), {})

@@ -81,6 +81,20 @@ def _shows_only_a_widget(output: dict) -> bool:
     return output["output_type"] == "display_data" and WIDGET_VIEW in output["data"]
 
 
+def _join_streams(outputs: list[dict]) -> list[dict]:
+    """One output for what was printed in a row: where a kernel cuts it depends on the machine."""
+    joined: list[dict] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if "stream" == output["output_type"] == last.get("output_type") and (
+            output["name"] == last["name"]
+        ):
+            last["text"] = "".join(last["text"]) + "".join(output["text"])
+        else:
+            joined.append(output)
+    return joined
+
+
 def _wanted_id(cell: dict) -> str:
     """The grade_id of an nbgrader cell, else the id it has, else one made from its source."""
     grade_id = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
@@ -119,7 +133,7 @@ def normalize(notebook: dict) -> dict:
             position += 1
             # A progress bar without its widget's state would stand at 0 % for ever.
             kept = [out for out in cell["outputs"] if not _shows_only_a_widget(out)]
-            cell["outputs"] = [_clean_output(output) for output in kept]
+            cell["outputs"] = _join_streams([_clean_output(output) for output in kept])
             # The cell's place, not how often it was run; nbval wants a number beside outputs.
             cell["execution_count"] = position if cell["outputs"] else None
     _set_ids(notebook["cells"])

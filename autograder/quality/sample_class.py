@@ -15,9 +15,13 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from autograder.course import Course
+from autograder.kernels import host, sandbox
 from autograder.outputs import export, terminal
 from autograder.quality import HOME, members
 from autograder.quality.members import Member
+
+# Nobody in these classes runs for ever, but on a busy machine a training takes a while.
+PATIENCE = "--Execute.limits={'*': {'cell_seconds': 900, 'notebook_seconds': 3600}}"
 
 
 def grade(
@@ -36,7 +40,7 @@ def grade(
     run("release", "generate_assignment", assignment)
     hand_in(assignment, class_members, folder)
     run("collect", "zip_collect", assignment)
-    run("autograde", "autograde", assignment, watch=len(class_members))
+    run("autograde", "autograde", assignment, PATIENCE, watch=len(class_members))
     run("feedback", "generate_feedback", assignment)
     grades = folder / "grades.csv"
     exporter = "--exporter=autograder.outputs.export.QuestionsExportPlugin"
@@ -164,5 +168,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace, _: list[str]) -> int:
-    """Grade the sample class; 0 if every score is the expected one."""
+    """Grade the sample class; 0 if every score is the expected one.
+
+    Its notebooks do no harm, so they are graded where no sandbox can be made, too.
+    """
+    if os.environ.get("COURSE_UNSANDBOXED") != "1" and (reason := sandbox.unavailable_reason()):
+        print(
+            "No sandbox can be made here. The sample class is harmless and is graded without one; "
+            "notebooks of others are refused unless you set COURSE_UNSANDBOXED=1. "
+            f"{host.refusal() or reason}\n",  # of the two, the one that knows what to type
+            flush=True,
+        )
+        os.environ["COURSE_UNSANDBOXED"] = "1"
     return grade(options.assignment, students=options.student)

@@ -25,6 +25,8 @@ step; they differ in the output shown there.
              `pack_padded_sequence` and `pad_packed_sequence`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -201,10 +203,10 @@ def simple_rnn(
     phi = np.tanh if activation == "tanh" else relu
     w_x, w_h, b = _recurrent_arrays(1, w_x, w_h, b)
 
-    def step(x_t: Array, h: Array) -> tuple[Array]:
-        return (phi(x_t @ w_x + h @ w_h + b),)
+    def step(from_x: Array, h: Array) -> tuple[Array]:
+        return (phi(from_x + h @ w_h),)
 
-    outputs, (h,) = _unroll(step, x, w_x, w_h, (initial_state,), mask, lengths)
+    outputs, (h,) = _unroll(step, x, w_x, b, w_h, (initial_state,), mask, lengths)
     return outputs, h
 
 
@@ -222,12 +224,12 @@ def lstm(
 
     With a block of w_x, w_h and b for each gate,
 
-    i = σ(x_t @ w_xi + h_{t-1} @ w_hi + b_i)        input gate: what to save
-    f = σ(x_t @ w_xf + h_{t-1} @ w_hf + b_f)        forget gate: what to remember
-    g = tanh(x_t @ w_xg + h_{t-1} @ w_hg + b_g)     candidate: what there is to learn
-    o = σ(x_t @ w_xo + h_{t-1} @ w_ho + b_o)        output gate: what to focus on
-    c_t = f ⊙ c_{t-1} + i ⊙ g                       cell state, the long-term memory
-    h_t = o ⊙ tanh(c_t)                             hidden state, the working memory
+        i = σ(x_t @ w_xi + h_{t-1} @ w_hi + b_i)        input gate: what to save
+        f = σ(x_t @ w_xf + h_{t-1} @ w_hf + b_f)        forget gate: what to remember
+        g = tanh(x_t @ w_xg + h_{t-1} @ w_hg + b_g)     candidate: what there is to learn
+        o = σ(x_t @ w_xo + h_{t-1} @ w_ho + b_o)        output gate: what to focus on
+        c_t = f ⊙ c_{t-1} + i ⊙ g                       cell state, the long-term memory
+        h_t = o ⊙ tanh(c_t)                             hidden state, the working memory
 
     Hochreiter & Schmidhuber 1997, "Long Short-Term Memory"; forget gate: Gers, Schmidhuber &
     Cummins 2000, "Learning to Forget". No peepholes. `initial_state` is (h, c), (N, H) each, zeros
@@ -235,13 +237,13 @@ def lstm(
     """
     w_x, w_h, b = _recurrent_arrays(4, w_x, w_h, b)
 
-    def step(x_t: Array, h: Array, c: Array) -> tuple[Array, Array]:
-        i, f, g, o = np.split(x_t @ w_x + h @ w_h + b, 4, axis=1)
+    def step(from_x: Array, h: Array, c: Array) -> tuple[Array, Array]:
+        i, f, g, o = np.split(from_x + h @ w_h, 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         return sigmoid(o) * np.tanh(c), c
 
     states = (None, None) if initial_state is None else tuple(initial_state)
-    outputs, (h, c) = _unroll(step, x, w_x, w_h, states, mask, lengths)
+    outputs, (h, c) = _unroll(step, x, w_x, b, w_h, states, mask, lengths)
     return outputs, (h, c)
 
 
@@ -259,11 +261,11 @@ def gru(
 ) -> tuple[Array, Array]:
     """Gated recurrent unit: (N, T, D) -> all outputs (N, T, H) and the last state (N, H).
 
-    r = σ(x_t @ w_xr + b_xr + h_{t-1} @ w_hr + b_hr)              reset gate
-    z = σ(x_t @ w_xz + b_xz + h_{t-1} @ w_hz + b_hz)              update gate
-    n = tanh(x_t @ w_xn + b_xn + r ⊙ (h_{t-1} @ w_hn + b_hn))     candidate, reset_after=True
-    n = tanh(x_t @ w_xn + b_xn + (r ⊙ h_{t-1}) @ w_hn + b_hn)     candidate, reset_after=False
-    h_t = (1 - z) ⊙ n + z ⊙ h_{t-1}
+        r = σ(x_t @ w_xr + b_xr + h_{t-1} @ w_hr + b_hr)              reset gate
+        z = σ(x_t @ w_xz + b_xz + h_{t-1} @ w_hz + b_hz)              update gate
+        n = tanh(x_t @ w_xn + b_xn + r ⊙ (h_{t-1} @ w_hn + b_hn))     candidate, reset_after=True
+        n = tanh(x_t @ w_xn + b_xn + (r ⊙ h_{t-1}) @ w_hn + b_hn)     candidate, reset_after=False
+        h_t = (1 - z) ⊙ n + z ⊙ h_{t-1}
 
     Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder", whose published
     version resets before the product; cuDNN, PyTorch, Gluon and Keras by default reset after it.
@@ -274,8 +276,7 @@ def gru(
     gates = slice(0, 2 * len(w_h))  # columns of r and z
     candidate = slice(2 * len(w_h), None)  # columns of n
 
-    def step(x_t: Array, h: Array) -> tuple[Array]:
-        from_x = x_t @ w_x + b_x
+    def step(from_x: Array, h: Array) -> tuple[Array]:
         from_h = h @ w_h[:, gates] + b_h[gates]
         r, z = np.split(sigmoid(from_x[:, gates] + from_h), 2, axis=1)
         if reset_after:
@@ -285,7 +286,7 @@ def gru(
         n = np.tanh(from_x[:, candidate] + memory)
         return ((1 - z) * n + z * h,)
 
-    outputs, (h,) = _unroll(step, x, w_x, w_h, (initial_state,), mask, lengths)
+    outputs, (h,) = _unroll(step, x, w_x, b_x, w_h, (initial_state,), mask, lengths)
     return outputs, h
 
 
@@ -293,12 +294,17 @@ def _unroll(
     step: Callable[..., tuple[Array, ...]],
     x: ArrayLike,
     w_x: Array,
+    b_x: Array,
     w_h: Array,
     initial_states: tuple[ArrayLike | None, ...],
     mask: ArrayLike | None,
     lengths: ArrayLike | None,
 ) -> tuple[Array, tuple[Array, ...]]:
-    """Apply `step` along time; the first of its states is the output. State None is zeros."""
+    """Apply `step` along time; the first of its states is the output. State None is zeros.
+
+    `step` takes x_t @ w_x + b_x, which does not depend on the states and is computed for all steps
+    in one product.
+    """
     x = np.asarray(x, np.float64)
     _expect_ndim("x", x, 3)
     _expect_shape("x", x, (*x.shape[:2], len(w_x)))
@@ -311,11 +317,12 @@ def _unroll(
         _expect_shape("each initial state", state, state_shape)
 
     is_real = _real_steps(x.shape[:2], mask, lengths)
+    from_x = x @ w_x + b_x
     outputs = np.zeros((*x.shape[:2], len(w_h)))
     shown = np.zeros(state_shape)  # Keras begins with zeros here even where an initial state is set
     for t in range(x.shape[1]):
         real = is_real[:, t, None]
-        new_states = step(x[:, t], *states)
+        new_states = step(from_x[:, t], *states)
         states = tuple(
             np.where(real, new, old) for new, old in zip(new_states, states, strict=True)
         )

@@ -184,9 +184,11 @@ def in_metadata(nb: NotebookNode, notebook: Notebook) -> Iterator[str]:
     """Alerts on what a student should not edit: locked cells, points, questions' names, kernel."""
     points = {cell.name: cell.max_score for cell in notebook.grade_cells}
     found = {grade_id(cell): cell for cell in nb.cells if grade_id(cell)}
+    added = nb.metadata.get("autograder", {}).get("added", [])  # since it was handed out
     yield from _by_kind(
         (official.name, text)
         for official in notebook.source_cells
+        if official.name in found or official.name not in added
         for text in _edits(official, found.get(official.name), points)
     )
     kernel = json.loads(notebook.kernelspec or "{}").get("name")

@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+import nbgrader.exchange.default
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from nbgrader.utils import find_all_notebooks, parse_utc
@@ -338,3 +339,14 @@ class Collector(FileNameCollectorPlugin):
                 )
                 break
         return ()
+
+
+class ExchangeCollect(nbgrader.exchange.default.ExchangeCollect):
+    """`nbgrader collect`, for which a student's file `timestamp.txt` is no time."""
+
+    def do_copy(self, src: str, dest: str) -> None:
+        """Copy a submission, with the time by which the exchange named its folder."""
+        super().do_copy(src, dest)
+        path, time = Path(dest, "timestamp.txt"), os.path.basename(src).split("+")[2]
+        path.unlink(missing_ok=True)
+        path.write_text(time, encoding="utf-8")

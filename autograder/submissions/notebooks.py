@@ -18,11 +18,12 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, Notebook
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder.grading.messages import readable
+from autograder import syntax
+from autograder.grading.messages import NOTES, readable
 from autograder.submissions.recovery import (
     Official,
     official_cells,
@@ -30,6 +31,7 @@ from autograder.submissions.recovery import (
     put_back,
     recover,
 )
+from autograder.submissions.renewal import renew
 
 MAX_BYTES = 500 * 2**20
 LARGE_BYTES = 20 * 2**20  # also the most text, and the most of pictures, that cells may hold
@@ -38,6 +40,7 @@ MAX_CELLS = 2000
 CODE, MARKDOWN, RAW = "code", "markdown", "raw"
 KINDS = {"code": CODE} | dict.fromkeys(("markdown", "heading", "html", "text"), MARKDOWN)
 DEFAULT_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+ABSENT = "was not handed in"
 MARKS = ("grade", "grade_id", "locked", "points", "schema_version", "solution", "task")
 
 
@@ -56,7 +59,9 @@ class SubmissionExporter(NotebookExporter):
         if self.parent._sanitizing:
             notebook = read_submission(path)
             if not notebook.metadata.autograder.get("not_graded"):
-                recover(notebook, _assignment(resources)[0], _cell_ids(resources))
+                official = _assignment(resources)[0]
+                renew(notebook, official, resources.get("autograder", {}).get("versions", []))
+                recover(notebook, official, _cell_ids(resources))
         else:
             notebook = nbformat.read(path, as_version=4)
         return self.from_notebook_node(notebook, resources=resources, **kwargs)
@@ -76,11 +81,12 @@ class MendSubmission(NbGraderPreprocessor):
         record = nb.metadata.autograder
         mended = put_back(nb, official)
         record.pop("lost", None)
+        record.pop("added", None)
         if not record.get("not_graded"):
             record["notes"] = [*_kernel_notes(nb, kernel), *record.notes, *mended]
         nb.cells = list(_rebuilt(nb, official))
         if record.notes:
-            nb.cells.insert(0, _cell(MARKDOWN, _page(record.notes), "notes-from-the-grader"))
+            nb.cells.insert(0, _cell(MARKDOWN, _page(record.notes), NOTES))
         nb.metadata = NotebookNode(autograder=record, kernelspec=NotebookNode(kernel))
         _name_uniquely(nb)
         return nb, resources
@@ -166,6 +172,25 @@ def read_submission(path: Path) -> NotebookNode:
             f"the file had {size / 2**20:,.0f} MiB; its outputs were dropped and will be made again"
         )
     return notebook
+
+
+def absent(notebook: Notebook) -> NotebookNode:
+    """What stands for a notebook that was not handed in: the questions that give points."""
+    official = official_cells(notebook, {})
+    nb = _not_graded(ABSENT)
+    put_back(nb, official)
+    nb.cells = [cell for cell in _rebuilt(nb, official) if "points" in cell.metadata.nbgrader]
+    for cell in nb.cells:
+        if syntax.is_test(cell):
+            cell.metadata["autograder"] = NotebookNode()
+    kernel = json.loads(notebook.kernelspec or "{}") or DEFAULT_KERNEL
+    nb.cells.insert(0, _cell(MARKDOWN, _page([ABSENT]), NOTES))
+    nb.metadata = NotebookNode(
+        autograder=NotebookNode(not_graded=ABSENT, notes=[ABSENT], absent=True),
+        kernelspec=NotebookNode(kernel),
+    )
+    _name_uniquely(nb)
+    return nb
 
 
 def cell_ids(path: Path) -> dict[str, str]:

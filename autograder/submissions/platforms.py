@@ -297,7 +297,7 @@ class Google(Layout):
         ways = [
             (student, rest)
             for name, _, rest in (stem.partition(" - "), stem.rpartition(" - ")[::-1])
-            if (student := self.roster.find(COPY.sub("", name)))
+            if (student := self.roster.find(name) or self.roster.find(COPY.sub("", name)))
         ]
         if len({student.id for student, _ in ways}) != 1:
             return [Claim(stem, None, parts)]

@@ -211,6 +211,7 @@ def _find_answers(
             gaps[gap].append(official[name])
     found = {}
     has_places = bool(_places(nb))
+    added = nb.metadata.autograder.get("added", [])  # what the student never had
     for (start, end), answers in gaps.items():
         cells = [cell for cell in nb.cells[start:end] if cell.source.strip()]
         for answer in answers:
@@ -220,7 +221,7 @@ def _find_answers(
                 _give_name(same[-1], answer)
                 found[answer.name] = answer
         for is_code in (True, False) if has_places else ():
-            left = [answer for answer in answers if answer.name not in found]
+            left = [answer for answer in answers if answer.name not in [*found, *added]]
             left = [answer for answer in left if by_place or not answer.names]
             left = [answer for answer in left if (answer.cell_type == "code") == is_code]
             unnamed = [cell for cell in cells if not grade_id(cell)]
@@ -265,9 +266,11 @@ def put_back(nb: NotebookNode, official: dict[str, Official]) -> list[str]:
         new[name] = NotebookNode(cell_type=official[name].cell_type, source=source, metadata={})
         _give_name(new[name], official[name])
     _insert(nb, official, new)
+    added = nb.metadata.autograder.get("added", [])
     notes = {
         "merged with another cell and taken apart": apart,
-        "missing and put back": missing,
+        "added to the assignment after it was handed out": [n for n in missing if n in added],
+        "missing and put back": [name for name in missing if name not in added],
         "put back empty, because it may be answered elsewhere": emptied,
     }
     return [f"{what}: {_few(names)}" for what, names in notes.items() if names]
@@ -357,7 +360,8 @@ def _source_to_put_back(
             if (other := official_of(here, official)) and other.is_answer
             if other.cell_type != "code"
         )
-        return WRITTEN_ELSEWHERE if written or lost else cell.source
+        has_had_it = cell.name not in nb.metadata.autograder.get("added", [])
+        return WRITTEN_ELSEWHERE if has_had_it and (written or lost) else cell.source
     theirs = [other for other in nb.cells if _is_code(other, official)]
     theirs = [other.source for other in theirs if not _is_locked(other, official)]
     shown = by_hand and not cell.names and any(other.cell_type == "code" for other in own)

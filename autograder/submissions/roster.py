@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbgrader.api import Gradebook
 from nbgrader.api import Student as Row
+from nbgrader.apps import dbapp
 from sqlalchemy import create_engine, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -89,12 +91,17 @@ def folded(text: str) -> str:
 # ------------------------------------------------------------------ where it comes from
 
 
+def is_there(db_url: str) -> bool:
+    """Whether there is a gradebook; nbgrader's class would make one."""
+    url = make_url(db_url)
+    return url.get_backend_name() != "sqlite" or os.path.exists(url.database or "")
+
+
 def from_gradebook(db_url: str) -> Roster:
     """The gradebook's students; nobody if there is no gradebook yet."""
-    url = make_url(db_url)
-    if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):
+    if not is_there(db_url):
         return Roster([])
-    engine = create_engine(url)
+    engine = create_engine(db_url)
     try:
         with engine.connect() as connection:  # nbgrader's Gradebook would make tables
             columns = [getattr(Row, name) for name in COLUMNS]
@@ -108,6 +115,11 @@ def from_gradebook(db_url: str) -> Roster:
 
 def from_file(path: Path) -> Roster:
     """The students of a file of comma- or semicolon-separated values, as Excel may write it."""
+    return Roster(_read(path)[1].values())
+
+
+def _read(path: Path) -> tuple[dict[str, int], dict[str, Student]]:
+    """Column -> its place in the file; and id -> student."""
     rows = list(_rows(path))
     if not rows:
         raise RosterError(f"{path} is empty: it needs a header, id,first_name,last_name,email")
@@ -126,9 +138,34 @@ def from_file(path: Path) -> Roster:
         student = Student(**{key: unicodedata.normalize("NFC", v) for key, v in values.items()})
         if not is_folder(student.id):
             raise RosterError(f"{path}, student {number - 1}: {student.id!r} cannot be an id")
+        if any(cell.strip() for cell in row[len(rows[0]) :]):
+            raise RosterError(
+                f"{path}, student {number - 1} ({student.id}): more cells than the header has; a "
+                'name with a comma needs quotes: "Smith, Jr."'
+            )
         if students.setdefault(student.id, student) != student:
             raise RosterError(f"{path} has two different students with the id {student.id!r}")
-    return Roster(students.values())
+    return places, students
+
+
+def install() -> None:
+    """Let `nbgrader db student import` read what Excel writes, and say what is wrong with it."""
+    dbapp.DbStudentImportApp.start = _import_students
+
+
+def _import_students(app: dbapp.DbStudentImportApp) -> None:
+    dbapp.DbBaseApp.start(app)
+    if len(app.extra_args) != 1:
+        app.fail("expected one file: nbgrader db student import students.csv")
+    try:
+        places, students = _read(Path(app.extra_args[0]))
+    except RosterError as error:
+        app.fail("%s", error)
+    with Gradebook(app.coursedir.db_url, app.coursedir.course_id) as gradebook:
+        for student in students.values():
+            known = {name: getattr(student, name) or None for name in places if name != "id"}
+            gradebook.update_or_create_student(student.id, **known)
+    app.log.info("%d students imported, with %s", len(students), ", ".join(places))
 
 
 def is_folder(name: str) -> bool:

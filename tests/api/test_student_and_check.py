@@ -1,12 +1,14 @@
 """The sentences and values of `wire`, `student` and `check`, in local mode."""
 
+import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from autograder import check, reference, student
-from autograder.api import agent, wire
+from autograder.api import agent, frameworks, wire
 from autograder.api.student import StudentError
 
 SIZES = dict(vocab_size=23, embedding_dim=7, num_filters=6, kernel_size=5, hidden_size=4)
@@ -115,6 +117,71 @@ def test_a_model_stays_with_the_student(notebook):
     assert model.predict(np.ones((2, 9), dtype=int)).shape == (2, 1)
     notebook["count"] = lambda model: sum(p.numel() for p in model.parameters())
     assert student.call("count", model) == 161 + 216 + 192 + 5
+
+
+class Compiles:
+    """A framework that compiles graphs unless it is told not to."""
+
+    name, packages = "compiles", ()
+    eager = False
+
+    @contextmanager
+    def eagerly(self):
+        self.eager = True
+        try:
+            yield
+        finally:
+            self.eager = False
+
+
+def test_eagerly_holds_for_the_calls_in_its_block(notebook, monkeypatch):
+    adapters = {"compiles": Compiles(), "does not": object()}
+    monkeypatch.setattr(frameworks, "installed", lambda: adapters)
+    notebook["how"] = lambda: adapters["compiles"].eager
+    notebook["stop"] = lambda: 1 / 0
+    assert not student.call("how")
+    with student.eagerly():
+        assert student.call("how")
+        assert not adapters["compiles"].eager  # between two calls
+        with pytest.raises(StudentError, match="ZeroDivisionError"):
+            student.call("stop")
+        assert student.call("how")
+    assert not student.call("how")
+    with pytest.raises(KeyError), student.eagerly():
+        raise KeyError
+    assert not student.call("how")
+
+
+@pytest.mark.slow
+def test_keras_compiles_nothing_eagerly_and_as_ever_afterwards():
+    pytest.importorskip("tensorflow")
+    code = """
+import numpy, keras, warnings
+from autograder.api import student
+warnings.simplefilter("error")
+
+def train():
+    traced = 0
+    class Counts(keras.layers.Layer):
+        def call(self, x):
+            nonlocal traced
+            traced += not isinstance(getattr(x, "numpy", None), type(self.call))
+            return x
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1), Counts()])
+    traced = 0
+    model.compile("sgd", "mse")
+    model.fit(numpy.ones((2, 1)), numpy.ones(2), verbose=0)
+    return traced
+
+def in_a_graph():
+    return train() > 0
+
+with student.eagerly():
+    print(student.call("in_a_graph"), end=" ")
+print(student.call("in_a_graph"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["False", "True"], done.stderr
 
 
 def test_errors_name_the_cause(notebook):
@@ -408,3 +475,33 @@ def test_secret_seed(monkeypatch, tmp_path):
 
 def test_reference_model_is_the_notebooks_network():
     assert reference.parameter_count("cnn_lstm", "torch", SIZES)[1] == 574
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "message"),
+    [
+        ([1, 2, 3, 4, 9, 6], [1, 2, 3, 4, 5, 6], "x: expected 5 at index 4, found 9"),
+        ([0] * 1000 + [7], [0] * 1001, "x: expected 0 at index 1000, found 7"),
+        ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6], "x: expected 6 values, found 5"),
+        ([1, 2], [1, 3], "x: expected [1, 3], found [1, 2]"),
+        (list("abcde"), list("abcdf"), "x: expected ['a', 'b', 'c', 'd', 'f'], found ['a', 'b'"),
+        ("12345", [1, 2, 3, 4, 5], "x: expected [1, 2, 3, 4, 5], found 12345"),
+    ],
+)
+def test_long_lists_of_numbers_show_one_place(found, expected, message):
+    with pytest.raises(check.CheckError) as caught:
+        check.equal(found, expected, "x", hint="look")
+    assert str(caught.value).startswith(message)
+    assert "look" in str(caught.value)
+
+
+def test_arrays_show_the_worst_place():
+    expected = np.arange(10.0).reshape(2, 5)
+    found = expected.copy()
+    found[1, 2], found[0, 1] = 9.5, 1.1
+    with pytest.raises(check.CheckError, match=r"expected 7 at index \(1, 2\), found 9.5;"):
+        check.close(found, expected, "h")
+    with pytest.raises(check.CheckError, match=r"expected 4 at index 4, found 0;"):
+        check.close(np.zeros(5), np.arange(5.0), "h")
+    with pytest.raises(check.CheckError, match=r"expected \[0. 1.\], found \[0. 2.\]"):
+        check.close([0, 2], [0, 1], "h")

@@ -156,6 +156,13 @@ def test_dry_run_and_choice(course):
     assert states(course) == {}
 
 
+@pytest.mark.parametrize("nobody", ["nosuch", "z*", "Good", "good ", "[x]"])
+def test_a_name_that_nobody_has_is_refused(course, nobody):
+    code, output = grade_class(course, "--dry-run", "--student", nobody)
+    assert code == 1
+    assert f"--student {nobody}: nobody of this name has handed in tiny" in output
+
+
 def test_one_poisonous_submission_stops_no_other(course, serial, tmp_path, monkeypatch):
     (tmp_path / "poison.py").write_text(POISON)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -1,8 +1,9 @@
 """nbgrader's own tests, run with this course's engine in their courses.
 
 What differs by intent is listed with the promise that it follows from; anything else is a mistake.
-Other files of nbgrader's tests can be run in the same way: `python tests/test_nbgrader_own.py
-nbgrader.tests.apps.test_nbgrader_list …` (options of pytest may follow).
+Other files of nbgrader's tests can be run in the same way; options of pytest may follow:
+
+    python tests/grading/test_nbgrader_own.py nbgrader.tests.apps.test_nbgrader_list
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from helpers import thorough
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
@@ -124,6 +126,7 @@ def run(folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@thorough
 def test_nbgraders_own_tests(tmp_path):
     _, output = run(tmp_path, *FILES, "--numprocesses=2")
     counts = re.search(r"(\d+) failed, (\d+) passed, (\d+) skipped(?!.* error)", output)

@@ -25,6 +25,7 @@ from functools import partial
 import nbformat
 import pytest
 from helpers import (
+    EVERYTHING,
     contents,
     copy,
     fill,
@@ -44,7 +45,7 @@ from nbgrader.apps.api import NbGraderAPI
 from autograder.gradebook import journal, scores
 from autograder.grading import autograde, ledger
 
-KILLS = 20
+KILLS = 20 if EVERYTHING else 4
 GOOD = "def square(x):\n    return x * x"
 
 
@@ -199,8 +200,21 @@ def test_interrupted_and_nothing_is_left(course):
     assert run.exitcode not in (None, 0)
     assert "Interrupted: run the same command again to continue." in output_of(course)
     assert "could not be graded" not in output_of(course)
+    said = [line for line in output_of(course).splitlines() if line.startswith("[Autograde")]
+    assert sum("Interrupted: " in line for line in said) == 1
     assert states(course) == {"half": "grading"}
     assert os.listdir(course.folder / "tmp") == []
+
+
+def test_an_interrupted_command_of_nbgraders_ends_with_one_sentence(capsys):
+    stop = KeyboardInterrupt()
+    autograde._excepthook(KeyboardInterrupt, stop, None)
+    assert capsys.readouterr().err == "Interrupted: run the same command again to continue.\n"
+    stop.add_note(autograde.INTERRUPTED)  # it has been said
+    autograde._excepthook(KeyboardInterrupt, stop, None)
+    assert capsys.readouterr().err == ""
+    autograde._excepthook(ValueError, ValueError("x"), None)
+    assert "ValueError: x" in capsys.readouterr().err
 
 
 def test_journal_survives_half_a_line(tmp_path):
@@ -440,7 +454,8 @@ def test_only_changed_submissions_are_graded_again(course):
     assert code == 0
     reasons = r"misnamed: no notebook has the name .*; truncated: one.ipynb: .* hand it in again"
     last = output.splitlines()[-1]
-    assert re.search(rf"Graded now: 2 of 6 submissions; not graded: 2 \({reasons}\)$", last)
+    assert re.search(rf"Graded now: 2 of 6 submissions; not graded: 2 \({reasons}\); in part", last)
+    assert "in part: 2 (good: two.ipynb was not handed in; half: two.ipynb was not handed" in last
     assert sorted(line.split()[4] for line in output.splitlines() if "Skipping" in line) == [
         "lacks_a_test:",
         "text_file:",
@@ -509,6 +524,46 @@ def test_late_penalty_and_missing_secret(course):
         assert {row[0] for row in penalties} == {penalty, 0 if penalty else None}
     assert secret.stat().st_mode & 0o777 == 0o600
     assert len(secret.read_text()) == 33
+
+
+def test_penalties_follow_points_that_a_person_gives(course):
+    """Late work gets 0 points, also those that are given by hand afterward."""
+    zero = "--LateSubmissionPlugin.penalty_method=zero"
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        gradebook.update_or_create_assignment("tiny", duedate="2030-01-01")
+    (course.folder / "submitted/good/tiny/timestamp.txt").write_text("2030-01-02 10:00:00 UTC")
+    assert run_autograde(course, "--student=good", zero)[0] == 0
+    assert course.rows()["good"].score == 0
+
+    def give(points):
+        with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+            gradebook.find_grade("essay", "one", "tiny", "good").manual_score = points
+            gradebook.db.commit()
+
+    give(1.5)
+    code, output = run_autograde(course, "--student=good", zero)
+    assert code == 0
+    assert "Late penalties follow the points of good" in output
+    assert course.rows()["good"].score == 0
+    assert course.rows()["good"].raw_score == 8.5
+    give(2)
+    target = course.folder / "grades.csv"
+    exporter = "--exporter=autograder.outputs.export.QuestionsExportPlugin"
+    code, output = nbgrader(course, "export", exporter, f"--to={target}", zero)
+    assert code == 0
+    assert "tiny,good,9,9,0,18," in target.read_text()
+    assert run_autograde(course, "--student=good")[0] == 0  # it says nothing of penalties
+    assert course.rows()["good"].score == 0
+
+
+def test_what_is_still_not_graded_is_said_again(course):
+    assert run_autograde(course, "--no-execute")[0] == 0
+    code, output = run_autograde(course, "--no-execute")
+    assert code == 0
+    assert "Skipping truncated: unchanged, still not graded: one.ipynb " in output
+    assert re.search(r"Graded now: 0 of 6 submissions; still not graded: \d \(", output)
+    code, output = run_autograde(course, "--student=nosuch")
+    assert code == 1
 
 
 def test_one_notebook_at_a_time(course):

@@ -135,7 +135,7 @@ def test_nothing_but_pages_is_left_and_nothing_beside_submissions_is_run_or_over
     assert [by_file[file]["feedback"] for file in list(by_file)[:3]] == [
         f"pages/{p}" for p in pages
     ]
-    assert "(Score: 7.0 / 9.0)" in (folder / "pages" / pages[0]).read_text()
+    assert "(Score: 7 so far / 9.0)" in (folder / "pages" / pages[0]).read_text()
 
 
 @needs_sandbox

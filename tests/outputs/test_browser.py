@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import csv
 import http.server
 import json
 import os
@@ -26,7 +27,7 @@ import nbgrader
 import pytest
 import websocket
 from bs4 import BeautifulSoup
-from helpers import REPOSITORY
+from helpers import CHROMIUM, REPOSITORY, answers, stop, wait_for
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 from nbgrader.api import Gradebook
@@ -34,7 +35,6 @@ from traitlets.config import Config
 
 from autograder.outputs import feedback
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (apt-get install chromium)")
 
 
@@ -65,7 +65,7 @@ class Browser:
             [CHROMIUM, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         ready = folder / "DevToolsActivePort"
-        wait_for(lambda: ready.exists() and "\n" in ready.read_text(), "Chromium")
+        wait_for(lambda: ready.exists() and "\n" in ready.read_text(), lambda: "Chromium")
         port, path = ready.read_text().split("\n")[:2]
         self.connection = websocket.create_connection(
             f"ws://127.0.0.1:{port}{path}", timeout=60, suppress_origin=True
@@ -101,7 +101,7 @@ class Browser:
         """Open a page and give what is active in it time to act."""
         self.events.clear()
         self.send("Page.navigate", url=address)
-        wait_for(lambda: self.run("document.readyState") == "complete", address)
+        wait_for(lambda: self.run("document.readyState") == "complete", lambda: address)
         time.sleep(seconds)
         self.run("0")
 
@@ -134,13 +134,6 @@ class Browser:
             self.process.wait(10)
         self.process.kill()
         self.process.wait()
-
-
-def wait_for(happened, what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
 
 
 # -- The submission --------------------------------------------------------------------------------
@@ -354,30 +347,20 @@ def jupyter(folder: Path, config: str):
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for(
-            lambda: answers(f"{address}/formgrader/gradebook"), "the server:\n" + "".join(lines)
+            lambda: answers(f"{address}/formgrader/gradebook"),
+            lambda: "the server:\n" + "".join(lines),
         )
         yield address
     finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-        process.wait()
-
-
-def answers(address: str) -> bool:
-    try:
-        return urllib.request.urlopen(address, timeout=30).status == 200
-    except OSError:
-        return False
+        stop(process, 10)
 
 
 REFLECTED = "%3C%2Fscript%3E%3Cscript%3E(window.fired%3D%5B%5D).push('reflected')%3C%2Fscript%3E"
 
 
-def submission(course, student: str) -> str:
+def submission(course, student: str, notebook: str = "one") -> str:
     with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
-        return gradebook.find_submission_notebook("one", "tiny", student).id
+        return gradebook.find_submission_notebook(notebook, "tiny", student).id
 
 
 def act(browser: Browser, address: str) -> set[str]:
@@ -490,6 +473,64 @@ def test_formgrader_works_with_an_honest_submission(course, browser, formgrader)
         assert gradebook.find_grade("essay", "one", "tiny", "honest").manual_score == 2
         comment = gradebook.find_comment("essay", "one", "tiny", "honest")
         assert comment.manual_comment == "Good: $x^2$"
+
+
+GIVEN = {  # what a grader types: points and extra credit
+    "one": {"integers": (3, 0.25), "fractions": (2.5, None), "essay": (1.5, 1)},
+    "two": {"integers": (0, None), "fractions": (4, None), "essay": (0.1, 0.2)},
+}
+TOTAL = 3.25 + 2.5 + 2.5 + 0 + 4 + 0.3
+
+
+def type_in(browser, field, value):
+    """Type into a field of formgrader, and wait until it is saved, as nobody types faster."""
+    browser.run(f"$('#{field}').val('{value}').trigger('change')")
+    deadline = time.monotonic() + 20
+    while browser.run("$.active"):
+        assert time.monotonic() < deadline, field
+        time.sleep(0.1)
+
+
+def test_points_from_formgrader_to_the_exports(course, browser, formgrader):
+    """One student: points, extra credit and a comment, typed into formgrader, and all exports."""
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        gradebook.update_or_create_student("honest", email="honest@x.org", lms_user_id="17")
+    for notebook, questions in GIVEN.items():
+        browser.open(f"{formgrader}/submissions/{submission(course, 'honest', notebook)}/")
+        for question, (points, extra) in questions.items():
+            type_in(browser, question, points)
+            if extra is not None:
+                type_in(browser, f"{question}_extra_credit", extra)
+        type_in(browser, "essay-comment", f"About {notebook}")
+        assert browser.errors() == []
+        assert browser.run("$('.score').toArray().map(i => i.value)") == [
+            str(points) for points, _ in questions.values()
+        ]
+    for name in GIVEN:  # what was handed in is what was graded
+        course.hand_in("honest", course.autograded("honest", name), name)
+    tables = {}
+    for plugin in ("Canvas", "Moodle", "Brightspace", "Gradescope", "Tidy", "Questions"):
+        file = course.folder / f"{plugin}.csv"
+        exporter = f"--exporter=autograder.outputs.export.{plugin}ExportPlugin"
+        course.run("export", exporter, f"--to={file}")
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        tables[plugin] = [row for row in csv.DictReader(lines) if "honest" in row.values()]
+    assert float(tables["Canvas"][0]["tiny"]) == pytest.approx(TOTAL)
+    assert tables["Canvas"][0]["ID"] == "17"
+    assert float(tables["Moodle"][0]["tiny"]) == pytest.approx(TOTAL)
+    assert float(tables["Brightspace"][0]["tiny Points Grade"]) == pytest.approx(TOTAL)
+    assert float(tables["Gradescope"][0]["tiny"]) == pytest.approx(TOTAL)
+    assert float(tables["Questions"][0]["score"]) == pytest.approx(TOTAL)
+    cells = {(row["notebook"], row["question"]): float(row["points"]) for row in tables["Tidy"]}
+    assert cells == {
+        (notebook, question): pytest.approx(points + (extra or 0))
+        for notebook, questions in GIVEN.items()
+        for question, (points, extra) in questions.items()
+    }
+    course.run("generate_feedback", "tiny", "--student=honest", "--force")
+    page = (course.folder / "feedback/honest/tiny/two.html").read_text(encoding="utf-8")
+    assert "About two" in page
+    assert "two (Score: 4.3 / 9.0)" in page
 
 
 def test_names_are_names(course, browser, formgrader):

@@ -11,8 +11,9 @@ import pandas
 import pytest
 from school import FULL, MAXIMUM, School, named, notebook
 
-from autograder.gradebook import journal
+from autograder.gradebook import journal, scores
 from autograder.outputs import export
+from autograder.submissions.notebooks import ABSENT
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # as in nbgrader_config.py
 
@@ -336,3 +337,92 @@ def test_spreadsheets_take_no_cell_for_a_formula(class_):
         text = (class_.folder / "export.csv").read_text(encoding="utf-8-sig")
         for line in csv.reader(text.splitlines(), delimiter=";" if comma else ","):
             assert not [cell for cell in line if cell.strip()[:1] in tuple("=+-@")]
+
+
+# ------------------------------------------------------------------ a class of 200
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """200 students with random points, extra credit, penalties, and what a policy has settled."""
+    school, chance = School(tmp_path_factory.mktemp("large")), random.Random(1)
+    expected = {}  # student -> what is missing
+    with scores.transaction(school.gradebook):  # 200 commits would take long
+        for number in range(200):
+            name = f"p{number:03}"
+            folder = school.hand_in(name)
+            kind = chance.choice(["whole"] * 4 + ["0", "excused", "nothing"])
+            penalty = chance.choice([None, None, 0.5, 20])
+            points = {cell: round(chance.uniform(0, most), 3) for cell, most in FULL.items()}
+            changes = {"auto": {"extra_credit": chance.choice([None, 0.75])}}
+            lacking = {"whole": (), "nothing": ("one", "two")}.get(kind, ("two",))
+            policy = "excused" if kind == "nothing" else kind
+            for book in lacking:
+                record = notebook(not_graded=ABSENT, absent=True, missing=policy)
+                (folder / f"{book}.ipynb").write_text(record)
+                (school.folder / "submitted" / name / "tiny" / f"{book}.ipynb").unlink()
+            if "two" in lacking:
+                points["other"] = 0.0 if policy == "0" else None
+            if kind == "nothing":
+                points, changes = {}, None
+            school.grade(name, changes, penalty, points)
+            enter(school, name, number, *NAMES[number % len(NAMES)])
+            expected[name] = kind
+    yield school, expected
+    school.gradebook.close()
+
+
+def score_in(school, name, kind):
+    """What platforms must read: of nbgrader's own numbers, scaled where a part is excused."""
+    entry = school.gradebook.find_submission("tiny", name)
+    score = max(0.0, entry.score - entry.late_submission_penalty)
+    return {"nothing": None, "excused": score / (MAXIMUM - 1) * MAXIMUM}.get(kind, score)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "key", "column", "excused"),
+    [
+        ("Canvas", "SIS Login ID", "tiny", "EX"),
+        ("Moodle", "username", "tiny", "-"),
+        ("Brightspace", "Username", "tiny Points Grade", None),
+        ("Gradescope", "SID", "tiny", None),
+    ],
+)
+def test_a_class_of_200(large, plugin, key, column, excused):
+    school, kinds = large
+    lines = named(school.export(getattr(export, f"{plugin}ExportPlugin")))
+    found = {line[key]: line[column] for line in lines if line[key]}
+    for name, kind in kinds.items():
+        score = score_in(school, name, kind)
+        if score is None:
+            assert found.pop(name, None) == excused
+        else:
+            assert float(found.pop(name)) == pytest.approx(score, abs=1e-9), (name, kind)
+    assert not found
+
+
+def test_a_class_of_200_question_by_question(large):
+    school, kinds = large
+    tidy = named(school.export(export.TidyExportPlugin))
+    assert len(tidy) == 200 * len(FULL)
+    grades = {
+        (entry.student.id, grade.name): grade
+        for entry in school.gradebook.assignment_submissions("tiny")
+        for book in entry.notebooks
+        for grade in book.grades
+    }
+    for line in tidy:
+        grade = grades[line["student_id"], line["question"]]
+        if grade.auto_score is None:
+            assert (line["points"], line["status"]) == ("", "excused")
+            assert line["note"] == "excused: was not handed in"
+        else:
+            assert float(line["points"]) == pytest.approx(grade.score, abs=1e-12)
+            assert line["status"] == "graded"
+    table = {
+        line["student_id"]: line for line in named(school.export(export.QuestionsExportPlugin))
+    }
+    for name, kind in kinds.items():
+        whole = MAXIMUM - {"excused": 1, "nothing": MAXIMUM}.get(kind, 0)
+        assert float(table[name]["max_score"]) == whole
+        assert table[name]["status"] == ("excused" if kind == "nothing" else "graded")

@@ -217,7 +217,11 @@ def test_not_graded_is_named_and_is_no_zero(broken):
     page = report.to_html(found)
     for name in whole | part:
         assert f"<td>{name}</td>" in page
-    assert "<td>it hung</td>" in page
+    assert "<td>could not be graded: it hung</td>" in page
+    person = found["needs_a_person"]  # one row each, with all reasons
+    assert person.keys() == whole | part | {"new", "full_disk"}
+    assert person["failed"] == ["could not be graded: it hung"]
+    assert person["half"][0].startswith("graded in part: two.ipynb: was not handed in")
 
 
 def test_three_different_things(broken):
@@ -334,8 +338,9 @@ def test_the_page_of_a_run_shows_texts_as_texts(school):
     assert '<td class="number">1.5</td>' in page
     for text in ("<b>", "<script>", "<i>", "<img", "<u>", "<h1><", "; & "):
         assert text not in page, text
-    assert "<td>&lt;b&gt;</td><td>&lt;script&gt;e()&lt;/script&gt;</td>" in page
-    assert "<td>a</td><td>&lt;img src=x&gt;; &amp;</td>" in page
+    why = "could not be graded: &lt;script&gt;e()&lt;/script&gt;"
+    assert f"<td>&lt;b&gt;</td><td>{why}</td>" in page
+    assert "<td>a</td><td>to be read: &lt;img src=x&gt;; &amp;</td>" in page
 
 
 def test_texts_are_cut(school):

@@ -1,4 +1,7 @@
-"""Every student of every sample class gets the score written in their file."""
+"""Every student of every sample class gets the score written in their file.
+
+`make test` grades some of them, `make test-all` all.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from helpers import skip_without_kernel
+from helpers import EVERYTHING, skip_without_kernel, some
 
 from autograder import syntax
 from autograder.quality import members, sample_class
@@ -17,6 +20,11 @@ from autograder.quality import members, sample_class
 pytest.importorskip("torch")  # and the sample classes, which lie beside the package
 ASSIGNMENTS = sorted(path.name for path in Path(members.CLASSES).iterdir() if path.is_dir())
 ASSIGNMENTS = [name for name in ASSIGNMENTS if (Path("solutions") / name).exists()]
+# One for each kernel and framework; what the others' checks say is compared on laptop and judge.
+GRADED = ASSIGNMENTS if EVERYTHING else ["cnn_lstm", "gluon_sentiment", "text_pipeline"]
+ALWAYS = ("reference", "alternative", "blank")
+# The generic attackers never reach an assignment's own cells, so one of each kernel will do.
+ATTACKED = ASSIGNMENTS if EVERYTHING else ["gluon_sentiment", "text_pipeline"]
 
 
 def points_of_tests(assignment: str) -> float:
@@ -30,12 +38,14 @@ def points_of_tests(assignment: str) -> float:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+@pytest.mark.parametrize("assignment", GRADED)
 def test_class_gets_its_expected_scores(assignment, tmp_path, capsys):
     skip_without_kernel(*Path("solutions", assignment).glob("*.ipynb"))
-    assert sample_class.grade(assignment, tmp_path) == 0, capsys.readouterr().out
+    students = some(members.members(assignment), lambda member: member.name in ALWAYS)
+    names = [member.name for member in students]
+    assert sample_class.grade(assignment, tmp_path, names) == 0, capsys.readouterr().out
     grades = (tmp_path / "grades.csv").read_text().splitlines()
-    assert len(grades) == 1 + len(members.members(assignment))
+    assert len(grades) == 1 + len(students)
     table = {row["student_id"]: row for row in csv.DictReader(grades)}
     assert float(table["blank"]["score"]) == 0
     assert float(table["reference"]["score"]) == points_of_tests(assignment)
@@ -69,7 +79,7 @@ def check_feedback_on_hidden_tests(assignment, folder):
                 told += len(hidden["told"])
         for line in said - shown:  # another test may have said the same in the open
             assert html.escape(line) not in text, f"{page}: {line}"
-    assert told > 0
+    assert told > 0 or not EVERYTHING  # by one of those with mistakes
 
 
 def lines_of(output):
@@ -88,7 +98,7 @@ def test_class_has_what_it_must_have(assignment):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+@pytest.mark.parametrize("assignment", ATTACKED)
 def test_generic_attackers_get_nothing(assignment, tmp_path):
     skip_without_kernel(*Path("solutions", assignment).glob("*.ipynb"))
     rows = sample_class.attack(assignment, tmp_path)

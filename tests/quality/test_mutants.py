@@ -24,7 +24,8 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def notebook(*tests: str):
-    cells = [cell("locked", "setup", "import math"), cell("solution", "mean", ANSWER)]
+    cells = [cell("locked", "anywhere", "if False:\n    %pip install nothing")]
+    cells += [cell("locked", "setup", "import math"), cell("solution", "mean", ANSWER)]
     cells += [cell("test", f"test-{n}", source, points=1) for n, source in enumerate(tests)]
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 

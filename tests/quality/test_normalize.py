@@ -121,6 +121,26 @@ def test_a_good_id_stays_and_a_duplicate_gets_a_number():
     assert [cell["id"] for cell in cells] == ["intro", "intro-2", "intro-3"]
 
 
+def test_what_was_printed_in_a_row_is_one_output():
+    outputs = [
+        {"output_type": "stream", "name": name, "text": text}
+        for name, text in [
+            ("stdout", ["a\n", "b"]),
+            ("stdout", "c\n"),
+            ("stderr", "d"),
+            ("stdout", "e"),
+        ]
+    ]
+    cell = {"cell_type": "code", "metadata": {}, "source": "", "outputs": outputs, "id": "x"}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    found = normalize.normalize(notebook)["cells"][0]["outputs"]
+    assert [(o["name"], "".join(o["text"])) for o in found] == [
+        ("stdout", "a\nbc\n"),
+        ("stderr", "d"),
+        ("stdout", "e"),
+    ]
+
+
 def test_twice_is_once_and_the_layout_is_nbformats_own():
     once = normalize.normalize_text(json.dumps(messy_notebook()))
     assert normalize.normalize_text(once) == once

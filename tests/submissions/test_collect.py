@@ -10,13 +10,14 @@ import tarfile
 import zipfile
 
 import pytest
-from helpers import Course
+from helpers import Course, make_course
 from nbgrader.api import Gradebook
+from nbgrader.apps.dbapp import DbStudentImportApp
 from nbgrader.apps.zipcollectapp import ZipCollectApp
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder.submissions import collect
+from autograder.submissions import collect, roster
 
 PATTERN = r".*/(?P<student_id>[^/]+)/(?P<file_id>[^/]+)"
 CANVAS = r"/[^/_]+_(?:LATE_)?(?P<student_id>\d+)_\d+_(?P<file_id>.+?)(?:-\d+)?(?:\.\w+)?$"
@@ -508,3 +509,56 @@ def test_a_full_disk_stops_the_collection(download, monkeypatch):
     monkeypatch.setattr(collect.Extractor, "_write", full)
     with pytest.raises(OSError, match="No space left"):
         download.collect()
+
+
+def test_the_exchange_says_when_it_was(tmp_path_factory):
+    """A student's own timestamp.txt counts as little in the exchange as in a download."""
+    course = make_course(tmp_path_factory.mktemp("exchange"), ("one",))
+    inbound = course.folder / "x/abc/inbound"
+    handed_in = inbound / "ada+tiny+2027-01-16 10:00:00.000000 UTC+r4nd0m"
+    handed_in.mkdir(parents=True)
+    for folder in (inbound.parent, inbound):
+        folder.chmod(0o777)
+    (handed_in / "one.ipynb").write_text("{}")
+    (handed_in / "timestamp.txt").write_text("2020-01-01 00:00:00 UTC")
+    exchange = f"--Exchange.root={course.folder / 'x'}"
+    course.run("collect", "tiny", "--course=abc", exchange, "--ExchangeCollect.check_owner=False")
+    collected = course.folder / "submitted/ada/tiny/timestamp.txt"
+    assert collected.read_text() == "2027-01-16 10:00:00.000000 UTC"
+
+
+ROSTERS = {  # what a spreadsheet writes -> who is in the gradebook then, or the sentence
+    "bom": (b"\xef\xbb\xbfid,first_name\nada,Ada\n\n,\n", {"ada": "Ada"}),
+    "semicolons": ("id;first_name\nada;Ad\xe4\n".encode("cp1252"), {"ada": "Ad\xe4"}),
+    "other heads": (b"Student ID,Given Name,Group\nada,Ada,3\n", {"ada": "Ada"}),
+    "utf-16": ("id\tfirst_name\nada\tAda\n".encode("utf-16"), {"ada": "Ada"}),
+    "empty": (b"", "is empty: it needs a header, id,first_name,last_name,email"),
+    "no id": (b"name,email\nAda,a@x\n", "has no column `id` (found: name, email)"),
+    "blank id": (b"id,first_name\n,Ada\n", "student 1: '' cannot be an id"),
+    "twice": (b"id,first_name\nada,A\nada,B\n", "has two different students with the id 'ada'"),
+}
+
+
+@pytest.mark.parametrize("kind", ROSTERS)
+def test_importing_students_takes_what_a_spreadsheet_writes(kind, tmp_path, capfd):
+    content, expected = ROSTERS[kind]
+    file, url = tmp_path / "students.csv", f"sqlite:///{tmp_path / 'gradebook.db'}"
+    file.write_bytes(content)
+    with Gradebook(url) as gradebook:
+        gradebook.add_student("alan", first_name="Alan", email="alan@x")
+        gradebook.add_student("ada", email="ada@x")
+    roster.install()
+    app = DbStudentImportApp()
+    app.coursedir = CourseDirectory(db_url=url)
+    app.extra_args = [str(file)]
+    if isinstance(expected, str):
+        with pytest.raises(SystemExit):
+            app.start()
+        assert expected in capfd.readouterr().err
+        expected = {"ada": None}
+    else:
+        app.start()
+    with Gradebook(url) as gradebook:
+        found = {student.id: student.first_name for student in gradebook.students}
+        assert found == {"alan": "Alan", **expected}
+        assert gradebook.find_student("ada").email == "ada@x"  # no column, no change

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 import os
 import signal
 import stat
@@ -498,6 +499,7 @@ def test_rosters_that_cannot_be_used(course):
         "": "is empty",
         "name,mail\nada,a@b": "has no column `id` (found: name, mail)",
         "id\n../x": "cannot be an id",
+        "id,last_name,first_name\nada,Smith, Jr.,Ada": "(ada): more cells than the header has",
         "id,email\nada,a\nada,b": "two different students with the id 'ada'",
     }.items():
         course.roster.write_text(text)
@@ -946,6 +948,39 @@ def test_what_is_missing_for_a_zip_file_is_said(course, pages):
     assert course.line("error: the names that Moodle gave are not known")
 
 
+def test_pages_that_are_not_the_gradebooks_any_more(course, pages):
+    course.collect(course.zip(LAYOUTS["Canvas"][0]))
+    pages.write("ada", "alan", "jose")
+    for name, shown in {
+        "ada": "2.0 / 3.0",
+        "alan": "1.0 / 3.0",
+        "jose": "not graded / 3.0",
+    }.items():
+        page = course.folder / "feedback" / name / "hw" / "pipeline.html"
+        page.write_text(f"<h4>pipeline (Score: {shown})</h4>")
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        entry = gradebook.add_assignment("hw")
+        gradebook.add_notebook("pipeline", "hw")
+        gradebook.add_grade_cell("p-1", "pipeline", "hw", max_score=3, cell_type="code")
+        for name in ("ada", "alan", "jose"):
+            gradebook.update_or_create_student(name)
+            (book,) = gradebook.update_or_create_submission("hw", name).notebooks
+            book.grades[0].auto_score = None if name == "jose" else 2
+        gradebook.db.commit()
+        book_id = entry.id
+    assert {canvas_reads(name)[0] for name in pages.pack("canvas")} == {"101", "103"}
+    assert course.line("Left out: alan: the page has other points", "generate_feedback hw --force")
+    assert course.line("Pages that are there can be given back by hand")
+    assert course.code == 1
+    (course.folder / "journal").mkdir()
+    line = {"student": "ada", "state": "graded", "digest": "", "book": book_id}
+    (course.folder / "journal" / "hw.jsonl").write_text(json.dumps(line) + "\n")
+    with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}") as gradebook:
+        gradebook.remove_student("ada")
+    pages.pack("canvas")
+    assert course.line("Left out: ada: no longer in the gradebook")
+
+
 def test_what_was_collected_before_can_be_given_back(course, pages):
     files = course.zip(LAYOUTS["Moodle, no folders"][0])
     course.collect(files)
@@ -971,39 +1006,85 @@ FIRST = ["Ada", "José", "小龍", "Анна", "Zoë", "محمد", "O'Neil", "Ma
 LAST = ["Lovelace", "Núñez", "李", "Каренина", "Müller", "Smith, Jr.", '"Q"', "=Sum", "de la Peña"]
 
 
+def named(n):
+    return FIRST[n % len(FIRST)], f"{LAST[n % len(LAST)]} {n // 90}"
+
+
+def canvas_name(n):
+    first, last = named(n)
+    letters = "".join(c for c in f"{last}{first}".lower() if c.isalnum())
+    late = "LATE_" if n % 7 == 0 else ""
+    return f"{letters}_{late}{1000 + n}_{5000 + n}_my work{'-1' * (n % 3 == 0)}.ipynb"
+
+
+# platform -> the path of the n-th student's file
+NAMES_OF_200 = {
+    "Canvas": canvas_name,
+    "Moodle": lambda n: f"{' '.join(named(n))}_{7000 + n}_assignsubmission_file/a_{n}.ipynb",
+    "Moodle, no folders": lambda n: (
+        f"{' '.join(named(n))}_{7000 + n}_assignsubmission_file_a_{n}.ipynb"
+    ),
+    "Brightspace": lambda n: (
+        f"Exam/39786-{n} - {' '.join(named(n))} - Oct {1 + n % 28}, 2025 926 PM/a_{n}.ipynb"
+    ),
+    "Blackboard": lambda n: f"HW_1_s{n}_attempt_2027-01-15-22-{n % 60:02}-01_a_{n}.ipynb",
+    "Gradescope": lambda n: f"assignment_9_export/submission_{n}/a_{n}.ipynb",
+    "Google": lambda n: f"Homework/{' '.join(named(n))} - a_{n}.ipynb",
+    "one folder per student": lambda n: f"all/{names_of(n)[n % 4]}/a_{n}.ipynb",
+    "one file per student": lambda n: f"{names_of(n)[n % 3]}_pipeline{'-1' * (n % 2)}.ipynb",
+}
+
+
+def names_of(n):
+    return f"s{n}", f"{1000 + n}", f"s{n}@example.org", " ".join(named(n))
+
+
 def class_of_200(platform):
-    """Roster, download, and student -> what the platform must read in the page's name."""
-    table, files, expected = [["id", "first_name", "last_name", "email", "lms_user_id"]], {}, {}
-    for n in range(200):
-        first, last = FIRST[n % len(FIRST)], f"{LAST[n % len(LAST)]} {n // 90}"
-        table.append([f"s{n}", first, last, f"s{n}@example.org", 1000 + n])
-        if platform == "canvas":
-            letters = "".join(c for c in f"{last}{first}".lower() if c.isalnum())
-            late = "LATE_" if n % 7 == 0 else ""
-            name = f"{letters}_{late}{1000 + n}_{5000 + n}_my work{'-1' * (n % 3 == 0)}.ipynb"
-            expected[f"s{n}"] = (str(1000 + n), str(5000 + n))
-        else:
-            name = f"{first} {last}_{7000 + n}_assignsubmission_file/a_{n}.ipynb"
-            expected[f"s{n}"] = (7000 + n, "pipeline.html")
-        files[name] = notebook(f"answer {n}")
+    """Roster and download: the n-th student, s<n>, handed in `answer <n>`."""
+    table = [["id", "first_name", "last_name", "email", "lms_user_id"]]
+    table += [[f"s{n}", *named(n), f"s{n}@example.org", 1000 + n] for n in range(200)]
     text = io.StringIO()
     csv.writer(text).writerows(table)
-    return text.getvalue(), files, expected
+    files = {NAMES_OF_200[platform](n): notebook(f"answer {n}") for n in range(200)}
+    assert len(files) == 200
+    if platform == "Gradescope":
+        files["assignment_9_export/submission_metadata.yml"] = "".join(
+            f"submission_{n}:\n  :submitters:\n  - :email: s{n}@example.org\n"
+            f"  :created_at: 2027-01-15 21:25:{n % 60:02}.4 Z\n"
+            for n in range(200)
+        )
+    return text.getvalue(), files
 
 
-@pytest.mark.parametrize(
-    ("platform", "reads"), [("canvas", canvas_reads), ("moodle", moodle_reads)]
-)
-def test_a_class_of_200_there_and_back(course, pages, platform, reads):
-    text, files, expected = class_of_200(platform)
+def collected_200(course, platform):
+    """Everybody's own answer lies in everybody's own folder."""
+    text, files = class_of_200(platform)
     course.roster.write_text(text)
     collected = course.collect(course.zip(files))
     assert course.code == 0, course.said
-    answers = {student: f"answer {student[1:]}" for student in expected}
-    for student, answer in answers.items():
-        cells = nbformat.reads(collected[student]["pipeline.ipynb"].decode(), as_version=4).cells
-        assert cells[0].source == answer
-    pages.write(*expected)
-    found = {reads(name): page for name, page in pages.pack(platform).items()}
-    assert found == {read: f"{student}'s pipeline" for student, read in expected.items()}
+    answers = {
+        student: nbformat.reads(found["pipeline.ipynb"].decode(), as_version=4).cells[0].source
+        for student, found in collected.items()
+    }
+    assert answers == {f"s{n}": f"answer {n}" for n in range(200)}
+
+
+@pytest.mark.parametrize("platform", NAMES_OF_200)
+def test_a_class_of_200(course, platform):
+    collected_200(course, platform)
+    assert course.line("submissions.zip: ", platform.partition(",")[0])
+
+
+@pytest.mark.parametrize(
+    ("platform", "reads", "read"),
+    [
+        ("Canvas", canvas_reads, lambda n: (str(1000 + n), str(5000 + n))),
+        ("Moodle", moodle_reads, lambda n: (7000 + n, "pipeline.html")),
+    ],
+)
+def test_a_class_of_200_there_and_back(course, pages, platform, reads, read):
+    collected_200(course, platform)
+    pages.write(*(f"s{n}" for n in range(200)))
+    found = {reads(name): page for name, page in pages.pack(platform.lower()).items()}
+    assert found == {read(n): f"s{n}'s pipeline" for n in range(200)}
     assert course.code == 0, course.said

@@ -12,7 +12,8 @@ No adapter imports its framework before it meets a model of it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 
 class Framework(Protocol):
-    """What the autograder needs to know about a framework; runs in the student's kernel."""
+    """What the autograder needs to know about a framework; runs in the student's kernel.
+
+    A framework that compiles graphs can have one more method: `eagerly()`, a context manager in
+    which it does not (see `autograder.api.student.eagerly`).
+    """
 
     name: str  # as tests and messages say it, e.g. 'torch'
     packages: tuple[str, ...]  # the top-level packages that its classes come from
@@ -52,6 +57,16 @@ class Framework(Protocol):
 
         Only the judge asks for this; a student's kernel does not have `autograder.reference`.
         """
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """No framework compiles a graph in this block."""
+    with ExitStack() as stack:
+        for adapter in installed().values():
+            if hasattr(adapter, "eagerly"):
+                stack.enter_context(adapter.eagerly())
+        yield
 
 
 @functools.cache

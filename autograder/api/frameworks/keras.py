@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,21 @@ class Keras:
     def load(self, model: Any, arrays: list[np.ndarray]) -> None:
         for weight, array in zip(model.trainable_weights, arrays, strict=True):
             weight.assign(array)
+
+    @contextmanager
+    def eagerly(self) -> Iterator[None]:
+        if "tensorflow" not in sys.modules:  # another backend, or no Keras here
+            yield
+            return
+        config = sys.modules["tensorflow"].config
+        config.run_functions_eagerly(True)
+        try:
+            with warnings.catch_warnings():
+                # TensorFlow says that its data pipelines are not concerned, which is fine.
+                warnings.filterwarnings("ignore", "Even though the `tf.config", UserWarning)
+                yield
+        finally:
+            config.run_functions_eagerly(False)
 
     def layouts(self) -> Mapping[str, Any]:
         from autograder.reference import layouts
