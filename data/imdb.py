@@ -197,7 +197,7 @@ def table() -> Iterator[tuple[str, int, str]]:
 
 
 def write_table(path: str | Path, sep: str = ",") -> Path:
-    """Write `table()` with the header text,label,split; a TSV with `sep="\\t"`.
+    """Write `table()` with the header text,label,split; tab-separated with a tab as `sep`.
 
     Quoted by the rules of the csv module, UTF-8; the file appears when it is complete.
     """
