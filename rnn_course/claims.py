@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import Any
 
 from data import registry
@@ -33,7 +34,7 @@ class Claims:
         Numbers in `shown` are printed with three digits; give a text for units. Raises
         AssertionError if it does not hold, ValueError if the name was claimed before.
         """
-        self._enter(name, bool(holds), _text(shown))
+        self._enter(name, holds, _text(shown))
 
     def above(self, name: str, higher: float, lower: float, by: float = 0.0) -> None:
         """Claim that the accuracy `higher` is above `lower` by more than `by` (all from 0 to 1).
@@ -45,7 +46,8 @@ class Claims:
         text = f"{higher:.3f} > {lower:.3f} ({100 * difference:+.1f} points)"
         self._enter(name, difference > by, text, {"higher": float(higher), "lower": float(lower)})
 
-    def _enter(self, name: str, holds: bool, text: str, values: dict | None = None) -> None:
+    def _enter(self, name: str, found: object, text: str, values: dict | None = None) -> None:
+        holds = bool(found)  # and no number of NumPy's
         if name in self._made:
             raise ValueError(f"expected each claim once, found {name!r} again")
         if registry.quick():
@@ -65,4 +67,5 @@ def _text(shown: object) -> str:
         return ", ".join(f"{key} {_text(value)}" for key, value in shown.items())
     if isinstance(shown, Iterable):
         return ", ".join(_text(value) for value in shown)
-    return f"{shown:.3g}" if isinstance(shown, float) else str(shown)
+    fraction = isinstance(shown, Real) and not isinstance(shown, Integral)  # NumPy's, too
+    return f"{shown:.3g}" if fraction else str(shown)
