@@ -36,6 +36,10 @@ def run_lstm(x, h, c, weights):
 
 
 # %% cells gru-answer
+import torch
+from torch import nn
+
+
 def gru_step(x, h, weights):
     layer = nn.GRUCell(x.shape[1], h.shape[1], dtype=torch.float64)
     with torch.no_grad():

@@ -110,6 +110,9 @@ def run_gru(x, h, weights):
 
 
 # %% cells count-answer
+from torch import nn
+
+
 def count_parameters(cell, input_size, hidden_size, bias_vectors):
     layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](input_size, hidden_size)
     sizes = [parameter.numel() for parameter in layer.parameters()]
