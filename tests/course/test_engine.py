@@ -20,7 +20,7 @@ BUILDS_ON = {
     "reference": {"api", "courses"},
     "kernels": {"api", "syntax"},
     "submissions": {"api", "courses", "files", "grading.messages", "outputs.terminal", "syntax"},
-    "gradebook": {"api", "files", "grading.messages", "kernels"},
+    "gradebook": {"api", "files", "grading.messages", "kernels", "syntax"},
     "grading": {"api", "courses", "files", "gradebook", "kernels", "outputs", "submissions"}
     | {"syntax", "distribution"},
     "outputs": {"api", "courses", "files", "gradebook", "grading.messages", "submissions"},

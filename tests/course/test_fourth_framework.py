@@ -1,6 +1,6 @@
 """A fourth framework: one file and an entry point beside the engine, and nothing in it changes.
 
-In the sandbox it is graded only in an environment of its own (`make test-python` makes one per
+In the sandbox it is graded only in an environment of its own (`make test-all` makes one per
 Python, from the wheel): the file is installed there.
 """
 
@@ -115,7 +115,7 @@ def test_what_is_no_model_is_named_beside_all_frameworks(four):
 
 
 @pytest.mark.skipif(REASON is not None, reason=str(REASON))
-@pytest.mark.skipif(not OWN, reason="installs a package: `make test-python` has a place for it")
+@pytest.mark.skipif(not OWN, reason="installs a package: `make test-all` has a place for it")
 def test_it_is_graded_by_the_judge(tmp_path):
     install(Path(sysconfig.get_path("purelib")))
     cells = [

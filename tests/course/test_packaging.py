@@ -134,3 +134,13 @@ def test_version_is_the_same_everywhere():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
     assert str(citation["version"]) == PROJECT["version"]
     assert f"## {PROJECT['version']}" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+def test_a_clone_without_its_environment_says_what_is_missing():
+    """With no packages at all, as `python3 -m autograder` of the system's Python."""
+    command = [sys.executable, "-S", "-m", "autograder", "grade", "ps1"]
+    run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith("error: grading needs more than a student does, and ")
+    assert run.stderr.count("\n") == 1
+    assert "in the course's repository `make setup` and `source .venv/bin/activate`" in run.stderr

@@ -1,4 +1,4 @@
-"""The set-up machinery; a shell script stands in for each Python, so nothing is fetched."""
+"""The setup machinery; a shell script stands in for each Python, so nothing is fetched."""
 
 import json
 import os
@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +22,8 @@ from helpers import REPOSITORY, load_setup
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from autograder.quality import sample_class
 
 COURSE = REPOSITORY
 REQUIREMENTS = COURSE / "requirements"
@@ -34,13 +38,14 @@ sleep "${PIP_SECONDS:-0}"
 echo "$PIP_PRINTS"
 exit "${PIP_STATUS:-0}"
 """
+NOWHERE = "http://127.0.0.1:9"  # nobody listens
 NO_NETWORK = (
     "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by "
     "'NewConnectionError('Temporary failure in name resolution')'\n"
     "ERROR: No matching distribution found for absl-py==2.5.1"
 )
 pytestmark = pytest.mark.skipif(
-    platform.system() != "Linux", reason="the stand-in interpreter plays the set-up on Linux"
+    platform.system() != "Linux", reason="the stand-in interpreter plays the setup on Linux"
 )
 
 
@@ -50,12 +55,13 @@ def install():
 
 
 class Course:
-    """A copy of the set-up's files in a folder of its own, beside the stand-in interpreter."""
+    """A copy of the setup's files in a folder of its own, beside the stand-in interpreter."""
 
     def __init__(self, folder: Path, tools: Path) -> None:
         self.root, self.calls_file = folder / "course", folder / "calls.txt"
         self.root.mkdir()
         shutil.copytree(REQUIREMENTS, self.root / "requirements")
+        (self.root / "solutions").mkdir()  # which a student's copy does not have
         (self.root / "autograder" / "kernels").mkdir(parents=True)
         for name in ("__init__.py", "kernels/__init__.py", "kernels/host.py"):
             shutil.copy(COURSE / "autograder" / name, self.root / "autograder" / name)
@@ -72,14 +78,15 @@ class Course:
         }
 
     def hide_real_pythons(self) -> None:
-        """The set-up must not find what lies on this machine outside PATH."""
+        """The setup must not find what lies on this machine outside PATH."""
         path = self.root / "requirements" / "install.py"
         source = path.read_text()
         for folder in ("/opt/homebrew/bin", "/usr/local/bin"):
             source = source.replace(folder, "/nowhere")
         last = 'candidates.append(getattr(sys, "_base_executable", sys.executable))'
         assert last in source
-        path.write_text(source.replace(last, ""))
+        source = source.replace(last, "")
+        path.write_text(re.sub('^CPU_INDEX = ".*"', f'CPU_INDEX = "{NOWHERE}"', source, flags=re.M))
 
     def have(self, *versions: str) -> None:
         """These Pythons are on the machine, and no others."""
@@ -106,15 +113,27 @@ class Course:
         return SimpleNamespace(status=process.returncode, out=out, err=err, calls=self.calls())
 
     def calls(self) -> list[str]:
-        """What the set-up did, in order: 'venv .venv', 'lock main.txt', 'link' …"""
+        """What the setup did, in order: 'venv .venv', 'lock main.txt', 'link' …
+
+        Left out: packages are compiled after each 'lock', and pip is asked for its PyTorch.
+        """
+        kinds = {  # what a command line holds -> its name
+            r"-m venv \S*/(\S+)$": "venv",
+            r"-m autograder (\S+)": "autograder",
+            r"-r \S*/(\S+)$": "lock",
+            r"--no-deps (-e) \.$": "link",
+            r" -e \.\[(\S+)\]$": "student",
+            r" -c \S+ (torch)==\S+$": "pip's",
+            r"--index-url \S+ (torch)==\S+$": "CPU",
+        }
         short = []
         for line in self.calls_file.read_text().splitlines():
-            last = line.split()[-1] if "venv" in line.split()[:2] else line
-            if last != line:
-                short.append(f"venv {Path(last).name}")
-            else:
-                lock = re.search(r"-r \S*/(\S+)", line)
-                short.append(f"lock {lock.group(1)}" if lock else "link")
+            if "--dry-run" in line or "compileall" in line:
+                continue
+            line = line.replace(" --progress-bar off --disable-pip-version-check", "")
+            found = [(name, m[1]) for kind, name in kinds.items() if (m := re.search(kind, line))]
+            assert len(found) == 1, line
+            short.append(" ".join(found[0]).replace("link -e", "link"))
         return short
 
 
@@ -198,7 +217,7 @@ def test_a_failing_pip_gives_one_sentence_and_the_next_run_starts_again(
     failed = course.run(PIP_PRINTS=pip_prints, PIP_STATUS="1")
     assert failed.status == 1
     assert failed.calls == ["venv .venv", "lock main.txt"]
-    assert failed.err.startswith("set-up: ")
+    assert failed.err.startswith("setup: ")
     assert sentence in failed.err
     assert failed.err.count("\n") == 1
     again = course.run()
@@ -209,16 +228,16 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(course):
     (course.root / ".setup.lock").mkdir()
     failed = course.run()
     assert (failed.status, failed.calls) == (1, [])
-    assert failed.err == f"set-up: Is a directory ({course.root / '.setup.lock'})\n"
+    assert failed.err == f"setup: Is a directory ({course.root / '.setup.lock'})\n"
 
 
 def test_a_disk_that_fills_up_under_the_set_up_itself(install, monkeypatch, capsys):
-    def full() -> None:
+    def full(_) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(install, "set_up", full)
-    assert install.main() == 1
-    assert capsys.readouterr().err.startswith("set-up: The disk filled up while packages were")
+    assert install.main([]) == 1
+    assert capsys.readouterr().err.startswith("setup: The disk filled up while packages were")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -276,7 +295,7 @@ def test_without_python_311_gluon_is_left_out_with_a_sentence(course):
     run = course.run()
     sentence, *steps = run.out.splitlines()
     assert sentence.startswith(
-        "set-up: The Gluon notebooks are left out; everything else will work. "
+        "setup: The Gluon notebooks are left out; everything else will work. "
         "For MXNet, Python 3.11 is needed (found: "
     )
     assert "python3.11-venv" in sentence
@@ -302,7 +321,7 @@ def test_a_python_can_be_chosen(course):
     assert made_with(course)[".venv"] == "3.12"
     refused = course.run(COURSE_PYTHON="3.9")
     assert (refused.status, refused.calls) == (1, [])
-    assert refused.err == "set-up: COURSE_PYTHON must be one of 3.11, 3.12, 3.13 and is 3.9.\n"
+    assert refused.err == "setup: COURSE_PYTHON must be one of 3.11, 3.12, 3.13 and is 3.9.\n"
 
 
 def test_a_new_main_environment_knows_the_gluon_kernel_that_is_there(course):
@@ -325,6 +344,137 @@ def test_every_place_names_the_same_pythons(install):
     assert [v for v in range(8, minor + 3) if f"3.{v}.1" in allowed] == list(range(11, minor + 1))
     searched = re.search(r"for p in (.*) python3 python;", (COURSE / "Makefile").read_text())
     assert searched.group(1).split() == [f"python{version}" for version in install.VERSIONS]
+
+
+# --- which PyTorch ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cpu_index():
+    """An index that answers."""
+    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        server.RequestHandlerClass = Quiet
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+CUDA_WHEEL = "  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (526.6 MB)"
+CPU_WHEEL = "Processing /wheels/torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl"
+CPU_SIZE, CUDA_SIZE = "(0.2 GB to download, 0.8 GB on disk)", "(2.7 GB to download, 5 GB on disk)"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "answers", "pip_prints", "call", "sentence"),
+    [
+        (False, True, CUDA_WHEEL, "CPU torch", f"CPU build {CPU_SIZE}, because no NVIDIA GPU is"),
+        (False, False, CPU_WHEEL, "pip's torch", f"CPU build {CPU_SIZE}, as your pip offers it."),
+        (
+            *(False, False, CUDA_WHEEL, "pip's torch"),
+            f"build for NVIDIA GPUs {CUDA_SIZE}, as your pip offers it, because PyTorch's own "
+            f"index of CPU builds ({NOWHERE}) cannot be reached.",
+        ),
+        (
+            *(True, True, CUDA_WHEEL, "pip's torch"),
+            f"build for NVIDIA GPUs {CUDA_SIZE}, as your pip offers it.",
+        ),
+    ],
+)
+def test_the_build_of_pytorch_is_said_before_it_is_fetched(
+    course, cpu_index, gpu, answers, pip_prints, call, sentence
+):
+    source = (course.root / "requirements" / "install.py").read_text()
+    driver = course.root if gpu else course.root / "no driver"
+    source = re.sub("^GPU_DRIVER = .*", f"GPU_DRIVER = ['{driver}']", source, flags=re.M)
+    source = source.replace(NOWHERE, cpu_index) if answers else source
+    (course.root / "requirements" / "install.py").write_text(source)
+    run = course.run(PIP_PRINTS=pip_prints)
+    assert (run.status, run.err) == (0, "")
+    assert run.calls == [MAIN_CALLS[0], call, *MAIN_CALLS[1:], *GLUON_CALLS]
+    created, said, installed, *_ = run.out.splitlines()
+    assert created.startswith("[1/6] creating .venv ")
+    assert said.startswith(f"setup: PyTorch comes in the {sentence}")
+    assert installed.startswith("[2/6] installing ")
+
+
+def test_pytorch_that_is_there_is_not_spoken_of(course):
+    course.run()
+    (course.root / ".venv/lib/python3.11/site-packages/torch-2.13.0+cpu.dist-info").mkdir(
+        parents=True
+    )
+    (course.root / ".venv" / "course-setup.txt").unlink()
+    run = course.run(PIP_PRINTS=CUDA_WHEEL)
+    assert (run.calls, "PyTorch" in run.out) == (["lock main.txt", "link"], False)
+
+
+def test_the_sizes_are_those_of_the_locked_pytorch(install):
+    """Measured for this release: measure again for another one."""
+    assert install.torch_pin() == "torch==2.13.0"
+
+
+def test_pytorch_needs_its_disk_too(install, monkeypatch):
+    monkeypatch.setattr(install, "offered", lambda: install.CUDA)
+    monkeypatch.setattr(install, "has_cpu_index", lambda: False)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2.0e9))
+    monkeypatch.setattr(install.Path, "glob", lambda *_: iter(()))
+    with pytest.raises(install.SetupError, match=r"needs 6\.0 GB of disk"):
+        install.plan_torch()
+
+
+# --- make setup-student ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frameworks", "extras"),
+    [
+        ("none", "student"),
+        ("", "student"),
+        ("torch", "lectures,student,torch"),
+        ("keras,torch", "lectures,keras,student,torch"),
+    ],
+)
+def test_students_install_what_they_ask_for(course, frameworks, extras):
+    first = make(course, "setup-student", f"FRAMEWORKS={frameworks}", PYTHON)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert course.calls() == ["venv .venv", f"student {extras}"]
+    course.calls_file.write_text("")
+    make(course, "setup-student", f"FRAMEWORKS={frameworks}", PYTHON)
+    assert course.calls() == []
+
+
+def test_a_student_gets_both_frameworks_unless_told_otherwise(course):
+    make(course, "setup-student", PYTHON)
+    assert course.calls() == ["venv .venv", "student lectures,keras,student,torch"]
+
+
+def test_what_a_student_has_is_kept_and_completed(course):
+    for frameworks, calls in {
+        "keras": ["venv .venv", "student lectures,keras,student"],
+        "torch": ["student lectures,keras,student,torch"],
+        "none": [],
+    }.items():
+        course.calls_file.write_text("")
+        make(course, "setup-student", f"FRAMEWORKS={frameworks}", PYTHON)
+        assert course.calls() == calls
+    assert course.run().calls == [*MAIN_CALLS[1:], *GLUON_CALLS]  # becomes an instructor
+    make(course, "setup-student", PYTHON)
+    assert course.calls() == [*MAIN_CALLS[1:], *GLUON_CALLS]  # and stays one
+
+
+def test_an_unknown_framework_is_one_sentence(course):
+    run = make(course, "setup-student", "FRAMEWORKS=pytorch", PYTHON)
+    assert run.returncode != 0
+    sentence = "setup: FRAMEWORKS must be any of torch, keras, or none, and is 'pytorch'.\n"
+    assert run.stderr.startswith(sentence)
 
 
 # --- make test-python ------------------------------------------------------------------------
@@ -369,6 +519,7 @@ def test_other_pythons_are_named_and_a_failure_counts(
         log.write_text(f"......\n{pytest_says}\n")
 
     monkeypatch.setattr(others, "run", run)
+    monkeypatch.setenv("COURSE_TESTS", "all")
     assert others.main() == status
     said = capsys.readouterr().out
     assert sentence in said
@@ -379,6 +530,10 @@ def test_other_pythons_are_named_and_a_failure_counts(
     assert f"{others.FOLDER}/course.whl[grading,corpora,dev]" in install_wheel
     assert len(run_tests) == (1 if status else 2)  # the tests of other courses come second
     assert {command[0] for command in run_tests} == {f"{others.FOLDER}/3.12/bin/pytest"}
+    commands.clear()
+    monkeypatch.delenv("COURSE_TESTS")
+    assert others.main() == status
+    assert len(commands) == 3  # and only with COURSE_TESTS=all
 
 
 def fake_interpreter(folder: Path, answer: str, name: str = "python3") -> None:
@@ -438,9 +593,9 @@ def test_a_python_behind_a_dead_shim_is_found_where_installers_put_it(
 def test_a_full_disk_is_one_sentence(install, monkeypatch):
     usage = SimpleNamespace(free=2.0e9)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    install.check_disk([install.GLUON])  # 0.7 GB fits
-    with pytest.raises(install.SetupError, match=r"needs 4\.6 GB of disk .* has 2\.0 GB free: "):
-        install.check_disk([install.MAIN, install.GLUON])
+    install.check_disk(install.GLUON.gigabytes)  # fits
+    with pytest.raises(install.SetupError, match=r"needs 4\.3 GB of disk .* has 2\.0 GB free: "):
+        install.check_disk(install.MAIN.gigabytes + install.GLUON.gigabytes)
 
 
 @pytest.mark.parametrize(
@@ -548,17 +703,17 @@ PYTHON = f"PYTHON={sys.executable}"  # the stand-in interpreter cannot ask the s
 REFUSED = "This system forbids the sandbox (new namespaces: Invalid argument): "
 
 
-def test_set_up_says_first_that_grading_will_not_work(no_namespaces):
+def test_set_up_says_first_what_cannot_be_graded(no_namespaces):
     run = no_namespaces.run()
     first = run.out.splitlines()[0]
-    assert first.startswith("set-up: Grading will refuse to run here; everything else will work. ")
+    assert first.startswith("setup: Only the sample class, which is harmless, can be graded here; ")
     assert REFUSED in first
     assert (run.status, run.calls) == (0, MAIN_CALLS + GLUON_CALLS)  # all else is set up
     assert REFUSED not in no_namespaces.run().out  # and the next run has nothing to say
 
 
-@pytest.mark.parametrize("target", ["grade", "attacks", "sandbox"])
-def test_make_grade_says_so_at_once(no_namespaces, target):
+@pytest.mark.parametrize("target", ["attacks", "sandbox"])
+def test_what_runs_strangers_code_stops_at_once(no_namespaces, target):
     run = make(no_namespaces, target, PYTHON)
     assert run.returncode != 0
     assert run.stderr.splitlines()[0].startswith(REFUSED)
@@ -566,19 +721,45 @@ def test_make_grade_says_so_at_once(no_namespaces, target):
     assert not no_namespaces.calls_file.exists()  # nothing has been installed
 
 
+def test_make_grade_does_not_need_a_sandbox(no_namespaces):
+    run = make(no_namespaces, "grade", PYTHON)
+    _, said, first_step, *_ = run.stdout.splitlines()
+    assert said.startswith("setup: Only the sample class, which is harmless, can be graded here")
+    assert first_step.startswith("[1/6] ")
+    grade = "autograder grade-class"
+    assert no_namespaces.calls() == MAIN_CALLS + GLUON_CALLS + [grade]
+
+
 def test_who_wants_no_sandbox_is_not_stopped(no_namespaces):
     no_namespaces.env["COURSE_UNSANDBOXED"] = "1"
     assert make(no_namespaces, "sandbox", PYTHON).returncode == 0
-    assert "Grading" not in no_namespaces.run(COURSE_UNSANDBOXED="1").out
+    assert "can be graded here" not in no_namespaces.run(COURSE_UNSANDBOXED="1").out
 
 
-def test_what_needs_no_sandbox_does_not_ask_for_one(course):
-    plan = {
-        name: make(course, "-n", name).stdout for name in ("grade", "test", "lectures", "setup")
-    }
+def test_only_what_runs_strangers_code_asks_for_a_sandbox(course):
+    plan = {name: make(course, "-n", name).stdout for name in ("attacks", "grade", "test", "setup")}
     asks = {name: "check.py sandbox" in text for name, text in plan.items()}
-    assert asks == {"grade": True, "test": False, "lectures": False, "setup": False}
-    assert plan["grade"].index("check.py sandbox") < plan["grade"].index("install.py")
+    assert asks == {"attacks": True, "grade": False, "test": False, "setup": False}
+    assert plan["attacks"].index("check.py sandbox") < plan["attacks"].index("install.py")
+
+
+@pytest.mark.parametrize("setting", ["0", "1"])
+@pytest.mark.parametrize("reason", [None, "This system forbids the sandbox: type this."])
+def test_the_sample_class_is_graded_without_a_sandbox_where_none_can_be_made(
+    monkeypatch, capsys, reason, setting
+):
+    settings = []
+    monkeypatch.setenv("COURSE_UNSANDBOXED", setting)
+    monkeypatch.setattr(sample_class.sandbox, "unavailable_reason", lambda: reason)
+    monkeypatch.setattr(sample_class.host, "refusal", lambda: None)
+    monkeypatch.setattr(
+        sample_class, "grade", lambda *_, **__: settings.append(os.environ["COURSE_UNSANDBOXED"])
+    )
+    sample_class.main(SimpleNamespace(assignment="cnn_lstm", student=None), [])
+    said = capsys.readouterr().out
+    assert settings == ["1" if reason else setting]
+    assert bool(said) == (reason is not None and setting == "0")
+    assert not said or ("is harmless and is graded without one" in said and reason in said)
 
 
 def test_a_missing_openmp_is_said_first(install, monkeypatch):
@@ -645,7 +826,17 @@ def make(course: Course, *arguments: str) -> subprocess.CompletedProcess:
 def test_make_alone_lists_every_target(course):
     targets = re.search(r"^\.PHONY: (.*)", (COURSE / "Makefile").read_text(), re.M).group(1)
     listed = re.findall(r"^  make ([\w-]+)", make(course).stdout, re.M)
-    assert sorted(listed) == sorted(set(targets.split()) - {"python"})
+    assert sorted(listed) == sorted(set(targets.split()) - {"python", "whole"})
+
+
+def test_a_students_copy_lists_what_it_can_do(course):
+    (course.root / "solutions").rmdir()
+    listed = re.findall(r"^  make ([\w-]+)", make(course).stdout, re.M)
+    assert {"setup", "setup-student", "check"} <= set(listed)
+    assert not {"grade", "exercises", "test", "anywhere"} & set(listed)
+    refused = make(course, "grade", PYTHON)
+    assert "make grade needs the solutions" in refused.stderr
+    assert not course.calls_file.exists()
 
 
 def test_make_without_any_python_says_what_to_get(course, tmp_path):
