@@ -1,9 +1,10 @@
-"""The set-up: two virtual environments, the course linked into both, both kernels registered.
+"""The setup: two virtual environments, the course linked into both, both kernels registered.
 
 Every make target runs this first. It needs only the standard library, so that any Python from
 3.8 on can say what is missing; when there is nothing to do it says nothing and takes 0.1 s.
 COURSE_PYTHON=3.12 chooses the Python of the main environment. The other one, Gluon's, is left out
-where there is no Python 3.11.
+where there is no Python 3.11. With --student and frameworks, the main environment gets only what a
+student needs: Jupyter, NumPy and these frameworks.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -48,10 +50,8 @@ HOW_TO_GET_PYTHON = (
 # Without oneDNN the announcement goes, and one reason why results differ between processors.
 VALIDATION = """\
 # `nbgrader validate` and the Validate button give a cell the time that it has when it is graded.
-from autograder.kernels.sandbox import Limits
-
 c = get_config()
-c.ExecutePreprocessor.timeout = Limits().cell_seconds
+c.ExecutePreprocessor.timeout = 120
 """
 KERNEL_ENV = {
     "python3": {
@@ -69,8 +69,26 @@ class SetupError(Exception):
     """One sentence for the reader: what was expected, what was found, what to do."""
 
 
+class Build(NamedTuple):
+    """A build of PyTorch for Linux: what it downloads and takes on disk, libraries included."""
+
+    name: str
+    download_gb: float
+    disk_gb: float
+
+
+# Of PyTorch 2.13.0 with what it needs from NVIDIA, on x86-64; measured, in 10^9 bytes.
+CPU = Build("the CPU build", 0.2, 0.8)
+CUDA = Build("the build for NVIDIA GPUs", 2.7, 5.0)
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+GPU_DRIVER = ("/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1")
+
+FRAMEWORKS = ("torch", "keras")  # that a student may choose
+ALL = frozenset({"all"})
+
+
 class Environment(NamedTuple):
-    """A virtual environment, its lock file and the disk it takes with CPU builds."""
+    """A virtual environment, its lock file and the disk it takes without PyTorch."""
 
     folder: Path
     lock: Path
@@ -85,7 +103,7 @@ class Environment(NamedTuple):
         return self.folder / "course-setup.txt"
 
 
-MAIN = Environment(ROOT / ".venv", ROOT / "requirements" / "main.txt", 3.1)
+MAIN = Environment(ROOT / ".venv", ROOT / "requirements" / "main.txt", 2.9)
 GLUON = Environment(ROOT / ".venv-gluon", ROOT / "requirements" / "gluon.txt", 0.7)
 KERNELS = {MAIN: ("python3", "Python 3 (ipykernel)"), GLUON: ("gluon", "Gluon (MXNet 1.9.1)")}
 
@@ -141,7 +159,10 @@ def shortcomings(no_gluon: str | None) -> list[str]:
     found = []
     reason = host.refusal() if platform.system() == "Linux" else None
     if reason and os.environ.get("COURSE_UNSANDBOXED") != "1":
-        found.append(f"Grading will refuse to run here; everything else will work. {reason}")
+        found.append(
+            "Only the sample class, which is harmless, can be graded here; everything else will "
+            f"work. {reason}"
+        )
     if no_gluon:
         found.append(f"The Gluon notebooks are left out; everything else will work. {no_gluon}")
         return found
@@ -196,15 +217,80 @@ def find_python(wanted: tuple[str, ...]) -> tuple[str, str]:
     )
 
 
-def check_disk(missing: list[Environment]) -> None:
+def check_disk(gigabytes: float) -> None:
     """Pip unpacks downloads beside the environment, hence the 20 % on top of what it keeps."""
-    needed = 1.2 * sum(env.gigabytes for env in missing)
+    needed = 1.2 * gigabytes
     free = shutil.disk_usage(str(ROOT)).free / 1e9
     if free < needed:
         raise SetupError(
-            f"Set-up needs {needed:.1f} GB of disk and {ROOT} has {free:.1f} GB free: make room, "
+            f"Setup needs {needed:.1f} GB of disk and {ROOT} has {free:.1f} GB free: make room, "
             "or clone the course on a larger disk."
         )
+
+
+# ------------------------------------------------------------------ which PyTorch
+
+
+def has_nvidia_gpu() -> bool:
+    return any(os.path.exists(path) for path in GPU_DRIVER)
+
+
+def has_cpu_index() -> bool:
+    """Whether PyTorch's own index of CPU builds answers."""
+    request = urllib.request.Request(f"{CPU_INDEX}/torch/", method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=5):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def torch_pin() -> str:
+    """What the lock says of PyTorch: 'torch==2.13.0'."""
+    return re.search(r"^torch==[^\s;]+", MAIN.lock.read_text(encoding="utf-8"), re.M).group()
+
+
+def offered() -> Build | None:
+    """The build of PyTorch that pip would take from where it is told to look; None: no answer.
+
+    Pip names the file before it fetches it, and is then stopped.
+    """
+    process = start_pip(MAIN, "--dry-run", "--ignore-installed", "--no-deps", torch_pin())
+    try:
+        for line in process.stdout:
+            file = re.search(r"\b(torch-\S+?)-cp3\S*\.whl", line)
+            if file:
+                return CPU if file.group(1).endswith("+cpu") else CUDA
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    return None
+
+
+def choose_torch(gpu: bool, cpu_index: bool) -> tuple[Build | None, str]:
+    """The build of PyTorch that will be installed, and the sentence that says so."""
+    if cpu_index:
+        build, why = CPU, "because no NVIDIA GPU is here"
+    else:
+        build = offered()
+        why = "as your pip offers it"
+        if not gpu and build != CPU:
+            why += f", because PyTorch's own index of CPU builds ({CPU_INDEX}) cannot be reached"
+    if build is None:
+        return None, ""
+    size = f"{build.download_gb:g} GB to download, {build.disk_gb:g} GB on disk"
+    return build, f"PyTorch comes in {build.name} ({size}), {why}."
+
+
+# ------------------------------------------------------------------ what is to do
+
+
+def gigabytes(env: Environment, parts: frozenset[str]) -> float:
+    """The disk that an environment takes without PyTorch."""
+    if parts == ALL:
+        return env.gigabytes
+    return 1.9 if "keras" in parts else 0.6
 
 
 def fingerprint(env: Environment) -> str:
@@ -214,8 +300,16 @@ def fingerprint(env: Environment) -> str:
     return digest.hexdigest()
 
 
-def to_do(env: Environment) -> str:
-    """'nothing'; 'update' (another lock); 'create' (absent, half made, moved or another Python)."""
+def parts_of(env: Environment) -> frozenset[str]:
+    """What an environment holds: ALL, or 'student' and frameworks; nothing if unfinished."""
+    stamp = env.stamp.read_text().splitlines() if env.stamp.exists() else []
+    return frozenset(stamp[2].split()) if len(stamp) > 2 else frozenset()
+
+
+def to_do(env: Environment, parts: frozenset[str] = ALL) -> str:
+    """'nothing'; 'update' (another lock, or more parts); 'create' (absent, half made, moved or
+    another Python).
+    """
     config = env.folder / "pyvenv.cfg"
     if not env.python.exists() or not config.exists():
         return "create"
@@ -224,10 +318,11 @@ def to_do(env: Environment) -> str:
         return "create"
     if not env.stamp.exists():  # made by hand
         return "update"
-    place, _, digest = env.stamp.read_text().partition("\n")
+    place, digest, *_ = [*env.stamp.read_text().splitlines(), "", ""]
     if place != str(env.folder):
         return "create"
-    return "nothing" if digest == fingerprint(env) else "update"
+    complete = parts_of(env) == ALL or parts <= parts_of(env)
+    return "nothing" if complete and digest == fingerprint(env) else "update"
 
 
 def explain(output: str) -> str:
@@ -283,14 +378,14 @@ class Progress:
             print(f"\r\033[K{self.line}{text}", end="", flush=True)
 
 
-def pip(env: Environment, *arguments: str, progress: Progress) -> None:
-    """Run pip quietly; its output goes to a log in the environment and, if it fails, is explained.
+def start_pip(env: Environment, *arguments: str) -> subprocess.Popen:
+    """Start `pip install`.
 
     The lock's file descriptor is inherited: if this process is killed, nobody else touches the
     environment before pip has ended too.
     """
     command = [str(env.python), "-I", "-m", "pip", "install", "--no-input", *arguments]
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [*command, "--progress-bar", "off", "--disable-pip-version-check"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -300,6 +395,14 @@ def pip(env: Environment, *arguments: str, progress: Progress) -> None:
         cwd=str(ROOT),
         env={**os.environ, "PIP_USER": "0"},
     )
+
+
+def pip(env: Environment, *arguments: str, progress: Progress) -> None:
+    """Run pip quietly; its output goes to a log in the environment and, if it fails, is explained.
+
+    What it installs is left to `compile_all`, which does it on all cores.
+    """
+    process = start_pip(env, "--no-compile", *arguments)
     output, collected = [], 0
     with open(str(env.folder / "pip.log"), "a", encoding="utf-8") as log:
         for line in process.stdout:
@@ -313,6 +416,17 @@ def pip(env: Environment, *arguments: str, progress: Progress) -> None:
                 progress.detail(f"{collected}: {name}")
     if process.wait() != 0:
         raise SetupError(explain("".join(output)))
+
+
+def compile_all(env: Environment) -> None:
+    """Compile all packages: a sandbox cannot keep what each of its kernels would compile anew."""
+    command = [str(env.python), "-I", "-m", "compileall", "-qq", str(env.folder / "lib")]
+    # Some packages hold files that are no Python. Where no pool of processes can be made,
+    # the second try does all of the work.
+    for jobs in (["-j", "0"], []):
+        done = subprocess.run([*command, *jobs], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if b"Traceback" not in done.stderr:
+            return
 
 
 def make_environment(env: Environment, base: str, version: str) -> None:
@@ -372,28 +486,58 @@ def configure_validation() -> None:
     (folder / "nbgrader_config.py").write_text(VALIDATION, encoding="utf-8")
 
 
-def install(env: Environment, base: tuple[str, str] | None, progress: Progress) -> None:
+def plan_torch() -> list[str]:
+    """Say which build of PyTorch comes; pip's arguments for it, [] if nothing has to be said."""
+    release = torch_pin().replace("==", "-")
+    here = MAIN.folder.glob(f"lib/python3*/site-packages/{release}*.dist-info")
+    if platform.system() != "Linux" or any(here):
+        return []
+    gpu = has_nvidia_gpu()
+    cpu_index = not gpu and has_cpu_index()
+    build, sentence = choose_torch(gpu, cpu_index)
+    if build is None:
+        return []  # pip will say what is wrong
+    check_disk(build.disk_gb)
+    print(f"setup: {sentence}", flush=True)
+    if cpu_index:
+        return ["--no-deps", "--index-url", CPU_INDEX, torch_pin()]
+    return ["-c", str(MAIN.lock), torch_pin()]  # with what the lock leaves to it, NVIDIA's
+
+
+def install(
+    env: Environment, base: tuple[str, str] | None, parts: frozenset[str], progress: Progress
+) -> None:
     """Install what the lock says; into a new environment if a Python to make it with is given."""
     name = env.folder.name
     if base:
         with progress.step(f"creating {name} with Python {base[1]}"):
             make_environment(env, *base)
     env.stamp.write_text(UNFINISHED)
-    with progress.step(f"installing {packages(env.lock)} packages into {name}"):
-        pip(env, "-r", str(env.lock), progress=progress)
+    torch = plan_torch() if env == MAIN and parts & {"all", "torch"} else []
+    if parts == ALL:
+        what, wanted = f"{packages(env.lock)} packages", ["--no-deps", "-r", str(env.lock)]
+    else:
+        what = " with ".join(["what students need", *sorted(parts - {"student"})])
+        lectures = ["lectures"] if parts & {*FRAMEWORKS} else []  # they need one
+        wanted = ["-c", str(env.lock), "-e", f".[{','.join([*lectures, *sorted(parts)])}]"]
+    with progress.step(f"installing {what} into {name}"):
+        for arguments in filter(None, (torch, wanted)):
+            pip(env, *arguments, progress=progress)
+        compile_all(env)
     with progress.step(f"linking the course into {name}"):
-        pip(env, "--no-deps", "-e", ".", progress=progress)
+        if parts == ALL:
+            pip(env, "--no-deps", "-e", ".", progress=progress)
         for each in KERNELS:
             if each.python.exists():
                 register_kernel(each)
         if env == MAIN:
             configure_validation()
-    env.stamp.write_text(f"{env.folder}\n{fingerprint(env)}")
+    env.stamp.write_text(f"{env.folder}\n{fingerprint(env)}\n{' '.join(sorted(parts))}\n")
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Wait until no other set-up works in this folder."""
+    """Wait until no other setup works in this folder."""
     import fcntl  # not on Windows, where check_platform has already stopped
 
     with open(str(ROOT / ".setup.lock"), "w") as lock:
@@ -401,48 +545,64 @@ def alone() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another set-up is running in this folder; waiting for it.", flush=True)
+            print("Another setup is running in this folder; waiting for it.", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def set_up() -> None:
-    """Bring both environments up to date; raises SetupError with the sentence to show."""
+def set_up(parts: frozenset[str] = ALL) -> None:
+    """Bring the environments up to date; raises SetupError with the sentence to show."""
     check_platform()
-    no_gluon = why_no_gluon()
-    wanted = [MAIN] if no_gluon else [MAIN, GLUON]
-    if all(to_do(env) == "nothing" for env in wanted):
+    no_gluon = why_no_gluon() if parts == ALL else None
+    wanted = [MAIN] if no_gluon or parts != ALL else [MAIN, GLUON]
+    if all(to_do(env, parts) == "nothing" for env in wanted):
         return
     with alone():
-        tasks = {env: to_do(env) for env in wanted}
+        tasks = {env: to_do(env, parts) for env in wanted}
         bases = {env: find_python(versions(env)) for env in wanted if tasks[env] == "create"}
-        check_disk([env for env in bases if not env.folder.exists()])
-        for sentence in shortcomings(no_gluon):
-            print(f"set-up: {sentence}", flush=True)
+        check_disk(sum(gigabytes(env, parts) for env in bases if not env.folder.exists()))
+        for sentence in shortcomings(no_gluon) if parts == ALL else []:
+            print(f"setup: {sentence}", flush=True)
         steps = {"nothing": 0, "update": 2, "create": 3}
         progress = Progress(sum(steps[task] for task in tasks.values()))
         for env, task in tasks.items():
+            if task == "update" and parts != ALL:  # what is there stays
+                parts = ALL if "all" in parts_of(env) else parts | parts_of(env)
             if task != "nothing":
-                install(env, bases.get(env), progress)
+                install(env, bases.get(env), parts, progress)
 
 
-def main() -> int:
+def parse(arguments: list[str]) -> frozenset[str]:
+    """The parts that a command line asks for: `--student torch keras`, or nothing for all."""
+    if not arguments:
+        return ALL
+    chosen = re.split(r"[\s,]+", " ".join(arguments[1:])) if arguments[1:] else []
+    unknown = set(chosen) - {*FRAMEWORKS, "none", ""}
+    if arguments[0] != "--student" or unknown:
+        raise SetupError(
+            f"FRAMEWORKS must be any of {', '.join(FRAMEWORKS)}, or none, and is "
+            f"{' '.join(chosen)!r}."
+        )
+    return frozenset({"student", *chosen} - {"none", ""})
+
+
+def main(arguments: list[str]) -> int:
     try:
-        set_up()
+        set_up(parse(arguments))
     except SetupError as fault:
-        print(f"set-up: {fault}", file=sys.stderr)
+        print(f"setup: {fault}", file=sys.stderr)
         return 1
     except OSError as fault:
         reason = f"{fault.strerror} ({fault.filename})" if fault.filename else str(fault)
         if fault.errno in (errno.ENOSPC, errno.EDQUOT):
             reason = explain("No space left on device")
-        print(f"set-up: {reason}", file=sys.stderr)
+        print(f"setup: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("set-up: interrupted; the same command starts again cleanly.", file=sys.stderr)
+        print("setup: interrupted; the same command starts again cleanly.", file=sys.stderr)
         return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
