@@ -35,7 +35,7 @@ mutants: whole setup  ## make small mistakes in every solution: do the tests not
 	python -m autograder mutants $(notdir $(wildcard solutions/*))
 
 test: whole setup .venv-site/made  ## run the tests, and every notebook
-	pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=40
+	pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=40 $(RERUNS:%=--reruns % -raR)
 	pytest --numprocesses $(WORKERS) --dist loadfile --nbval-lax solutions $(WITHOUT_GLUON:%=--ignore=%)
 	$(if $(LECTURES),COURSE_QUICK=1 pytest --numprocesses $(WORKERS) --dist loadfile --nbval lectures $(WITHOUT_GLUON:%=--ignore=%))
 	@test -z "$(WITHOUT_GLUON)" || echo "Not run, because Gluon is not here: $(WITHOUT_GLUON)"

@@ -630,6 +630,9 @@ class ScratchProvisioner(LocalProvisioner):
             self._make_folders()
         self.exit_reason = None
         kwargs["cwd"] = str(self.folder)
+        if sys.platform != "win32" and self.parent is not None:
+            # Of two kernels that start at once, one can find its TCP port taken by the other.
+            self.parent.transport, self.parent.ip = "ipc", str(self._sockets())
         kwargs = await super().pre_launch(**kwargs)
         kwargs["env"].update(self.environment)
         if sys.platform != "win32":
@@ -642,6 +645,10 @@ class ScratchProvisioner(LocalProvisioner):
         self.folder.mkdir(parents=True)
         limits = self.bounds
         self.skipped = copy_files(Path(self.workdir), self.files, self.folder, limits.disk_bytes)
+
+    def _sockets(self) -> Path:
+        """What the kernel's sockets are called, without their numbers."""
+        return self.private("k")
 
     async def poll(self) -> int | None:
         """The exit status, None while it runs; notes why a kernel died by itself."""
@@ -692,8 +699,6 @@ class SandboxProvisioner(ScratchProvisioner):
         manager = self.parent
         if manager is None:
             raise RuntimeError("a kernel in the sandbox needs a manager (see `kernel_manager`)")
-        manager.transport = "ipc"  # TCP does not cross a network namespace
-        manager.ip = str(self.private("ipc", "k"))
         manager.connection_file = str(self.private("connection", "kernel.json"))
         self.kernel_spec.interrupt_mode = "message"  # a signal would reach bwrap, not the kernel
         kwargs = await super().pre_launch(**kwargs)
@@ -722,6 +727,9 @@ class SandboxProvisioner(ScratchProvisioner):
         for folder, folders, names in os.walk(self.private("home")):
             for name in folders + names:
                 self._give_to_student(Path(folder, name))
+
+    def _sockets(self) -> Path:
+        return self.private("ipc", "k")
 
     def _make_socket_folders(self) -> None:
         for name in ("ipc", "zmq"):  # where the kernel makes its sockets, and where we keep them

@@ -14,6 +14,7 @@ import base64
 import csv
 import hashlib
 import importlib.metadata
+import io
 import json
 import os
 import platform
@@ -496,7 +497,8 @@ def _export(folder: Path, run: Run) -> None:
         table = folder / f"{exporter}.csv"
         plugin = f"--exporter=autograder.outputs.export.{exporter}"
         _nbgrader(folder, GRADERS["ours"], "export", plugin, f"--to={table}")
-        rows = list(csv.reader(table.open(encoding="utf-8"))) if table.exists() else []
+        text = table.read_text(encoding="utf-8") if table.exists() else ""
+        rows = list(csv.reader(io.StringIO(text, newline="")))
         names = {cell for row in rows for cell in row}
         missing = [o.attacker.name for o in run.outcomes if o.attacker.name not in names]
         if missing:

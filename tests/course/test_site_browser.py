@@ -63,10 +63,14 @@ def tell(page, address: str) -> list[str]:
         if not event.url.startswith((address, "data:", "blob:")):
             found.append(f"elsewhere: {event.url}")
 
+    def failed(event) -> None:
+        if event.failure != "net::ERR_ABORTED":  # of a page that was left while it still loaded
+            found.append(f"failed: {event.url} ({event.failure})")
+
     page.on("console", message)
     page.on("pageerror", lambda error: found.append(f"exception: {error}"))
     page.on("request", request)
-    page.on("requestfailed", lambda event: found.append(f"failed: {event.url}"))
+    page.on("requestfailed", failed)
     page.on(
         "response",
         lambda event: event.status >= 400 and found.append(f"{event.status}: {event.url}"),
