@@ -102,12 +102,15 @@ def ids(numbers: np.ndarray, shares: np.ndarray, examples: Mapping[str, int], ti
     axes = plt.subplots(figsize=(7, 3.2))[1]
     axes.plot(numbers, 100 * shares, ".", ms=2, color=GRAY)
     found = {int(number): share for number, share in zip(numbers, 100 * shares, strict=True)}
-    for word, number in examples.items():
-        if number in found:
-            color = BLUE if found[number] > 50 else RED
-            axes.plot(number, found[number], "o", color=color)
-            place: dict[str, Any] = {"xytext": (6, 3), "textcoords": "offset points"}
-            axes.annotate(word, (number, found[number]), color=color, **place)
+    named = [word for word in examples if examples[word] in found]
+    for place, word in enumerate(sorted(named, key=lambda word: examples[word])):
+        number = examples[word]
+        color = BLUE if found[number] > 50 else RED
+        axes.plot(number, found[number], "o", color=color)
+        offset = (6, 3) if place % 2 else (6, -11)  # neighbors do not touch
+        axes.annotate(
+            word, (number, found[number]), offset, color=color, textcoords="offset points"
+        )
     axes.axhline(50, color="black", lw=0.8, ls="--")
     axes.set(xscale="log", xlabel="id of the word", ylabel="positive reviews with it (%)")
     axes.set_title(title)
@@ -143,7 +146,7 @@ def leaderboard(rows: Mapping[str, Mapping[str, float]], title: str) -> None:
             look = {"ms": 13 if marker == "*" else 8, "color": color, "label": name, "alpha": 0.85}
             axes.plot(row[key], max(scores[name], lowest), marker, clip_on=False, **look)
             if scores[name] < lowest:
-                text = f"{scores[name]:.0f} %, below"
+                text = f"{scores[name]:.0f}%, below"
                 axes.annotate(text, (row[key], lowest), (7, 5), textcoords="offset points")
         axes.set(xscale="log", xlabel=label, ylim=(lowest, best + 1))
         axes.margins(x=0.15)

@@ -117,7 +117,7 @@ def draw_padding(shares: Mapping[str, float], batches: Mapping[str, np.ndarray])
     figure, panels = plt.subplots(1, 3, figsize=(10, 3.6), width_ratios=[1.3, 1, 1])
     heights = [100 * share for share in shares.values()]
     bars = panels[0].bar(list(shares), heights, color=[RED, ORANGE, GREEN])
-    panels[0].bar_label(bars, fmt="%.0f %%")
+    panels[0].bar_label(bars, fmt="%.0f%%")
     panels[0].set(
         ylabel="steps that are padding (%)", ylim=(0, 105), title="Padded to the longest of …"
     )

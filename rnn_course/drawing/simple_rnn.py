@@ -11,6 +11,13 @@ from matplotlib.axes import Axes
 from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, RED
 
 Curves = dict[str, np.ndarray]
+# the color of each nonlinearity and start of the recurrent matrix
+NETWORKS = {
+    "ReLU, 1.1 × identity": RED,
+    "ReLU, identity": GREEN,
+    "tanh, orthogonal": BLUE,
+    "tanh, 0.8 × orthogonal": ORANGE,
+}
 
 
 def _circle(axes: Axes, x: float, y: float, text: str, color: str) -> None:
@@ -63,10 +70,10 @@ def unrolled(words: Sequence[str]) -> None:
 
 
 def backwards(curves: Curves, ylabel: str, title: str) -> None:
-    """Curves over the distance from the last word, on a logarithmic axis."""
+    """Curves over the distance from the last word, on a logarithmic axis; names as in NETWORKS."""
     axes = plt.subplots(figsize=(6.5, 3.4))[1]
-    for (name, values), color in zip(curves.items(), (RED, GREEN, BLUE, ORANGE), strict=False):
-        axes.semilogy(values, color=color, label=name)
+    for name, values in curves.items():
+        axes.semilogy(values, color=NETWORKS[name], label=name)
     axes.set(xlabel="words before the end of the text", ylabel=ylabel, title=title)
     axes.legend()
 
@@ -78,7 +85,7 @@ def lengths(counts: np.ndarray, windows: Sequence[int]) -> None:
     axes.plot(ordered, 100 * np.arange(1, len(ordered) + 1) / len(ordered), color="black")
     for window, color in zip(windows, (RED, ORANGE, GREEN), strict=True):
         shorter = 100 * np.mean(ordered < window)
-        axes.axvline(window, color=color, label=f"{window} words: {shorter:.1f} % are shorter")
+        axes.axvline(window, color=color, label=f"{window} words: {shorter:.1f}% are shorter")
     axes.set(xscale="log", xlabel="words per review", ylabel="reviews up to this length (%)")
     ticks = [10, 30, 80, 200, 500, 2000]
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
