@@ -163,6 +163,10 @@ def summary(submissions: int, runs: dict, tables: dict, reports: dict) -> dict:
         "two_workers_to_one": round(one / two, 2),
         "equal_grades": {"of": list(tables), "equal": len(set(tables.values())) == 1},
         "stages": {name: reports[name].get("stages") for name in ("one worker", "two workers")},
+        "worker_seconds": {
+            name: round(count * reports[name].get("seconds", 0), 1)
+            for name, count in (("one worker", 1), ("two workers", 2))
+        },
         "mib_per_worker": math.ceil(reports["two workers"].get("memory", 0) / 2**20),
         "cost_model": cost_model(one / submissions, one / two / 2),
         "otter-grader": "not measured: `otter grade` needs Docker, which is not here, and without "

@@ -194,15 +194,19 @@ def grading() -> str:
         rows.append([title, f"{seconds / 60:.0f} min", f"{per_hour:.0f}", times])
     header = [f"{found['submissions']} submissions", "time", "submissions per hour", "times stock"]
     stages = found["stages"]["two workers"]
-    must, everything = stages["student cells"] + stages["tests"], sum(stages.values())
+    must = stages["student cells"] + stages["tests"]
+    everything = found["worker_seconds"]["two workers"]
+    kernels = stages["kernels ready"] + stages["shutdown"]
     equal = "identical, byte for byte" if found["equal_grades"]["equal"] else "not equal"
     return f"""{table(header, rows)}
 
 Two workers are {found["two_workers_to_one"]:.2f} times as fast as one, and the grades are {equal}.
-A worker's processes use at most {found["mib_per_worker"] / 1024:.1f} GiB. Students' cells and
-tests, which every grader must run, take {must / everything:.0%} of a worker's time: if everything
-else took no time, two cores would be {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as
-fast as stock nbgrader. Importing frameworks takes {stages["imports"] / everything:.0%}."""
+Students' cells and tests, which every grader must run, take {must / everything:.0%} of the two
+workers' time: if everything else took no time, two cores would be
+{2 * found["runs"]["stock"]["seconds"] / must:.1f} times as fast as stock nbgrader. Starting and
+ending kernels takes {kernels / everything:.0%}, importing frameworks
+{stages["imports"] / everything:.0%}. The processes that grade one submission hold at most
+{found["mib_per_worker"] / 1024:.1f} GiB, if memory that forks share counts for each of them."""
 
 
 def cost_model() -> str:
