@@ -107,10 +107,10 @@ def ids(numbers: np.ndarray, shares: np.ndarray, examples: Mapping[str, int], ti
         number = examples[word]
         color = BLUE if found[number] > 50 else RED
         axes.plot(number, found[number], "o", color=color)
-        offset = (6, 3) if place % 2 else (6, -11)  # neighbors do not touch
-        axes.annotate(
-            word, (number, found[number]), offset, color=color, textcoords="offset points"
-        )
+        side, gap = ("left", 7) if place % 2 else ("right", -7)  # neighbors do not touch
+        look: dict[str, Any] = {"color": color, "ha": side, "va": "center"}
+        look |= {"xytext": (gap, 0), "textcoords": "offset points"}
+        axes.annotate(word, (number, found[number]), **look)
     axes.axhline(50, color="black", lw=0.8, ls="--")
     axes.set(xscale="log", xlabel="id of the word", ylabel="positive reviews with it (%)")
     axes.set_title(title)
