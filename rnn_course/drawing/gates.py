@@ -106,7 +106,7 @@ def erasing(half_lives: np.ndarray, shifts: np.ndarray, unit: int) -> None:
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter("")
     ax.set(xlabel="half-life of the memory (words)", ylabel="shift of the log-odds")
-    ax.set_title("Erase one cell 20 words before the end: how far the verdict moves")
+    ax.set_title("Erase one cell 20 words before the end: only few cells matter")
 
 
 def reading(words: Sequence[str], verdicts: np.ndarray, erased: np.ndarray, gates, states) -> None:
@@ -122,7 +122,7 @@ def reading(words: Sequence[str], verdicts: np.ndarray, erased: np.ndarray, gate
     top.plot(steps[-len(erased) :], erased, "o-", color=ORANGE, markersize=4, label="cell erased")
     top.axhline(0.5, color="black", linestyle=":", linewidth=1)
     top.set(ylim=(0, 1), ylabel="P(positive)")
-    top.set_title("One review, read with and without the memory of one cell")
+    top.set_title("One review, and the cell that carries its verdict")
     top.legend(loc="upper left", bbox_to_anchor=(1, 1))
     for ax, rows, low, colors, label in (
         (middle, gates, 0, "cividis", "gate"),
