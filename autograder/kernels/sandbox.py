@@ -630,7 +630,8 @@ class ScratchProvisioner(LocalProvisioner):
             self._make_folders()
         self.exit_reason = None
         kwargs["cwd"] = str(self.folder)
-        if sys.platform != "win32" and self.parent is not None:
+        fits = len(tempfile.gettempdir()) <= MAX_TEMP_PATH
+        if fits and sys.platform != "win32" and self.parent is not None:
             # Of two kernels that start at once, one can find its TCP port taken by the other.
             self.parent.transport, self.parent.ip = "ipc", str(self._sockets())
         kwargs = await super().pre_launch(**kwargs)

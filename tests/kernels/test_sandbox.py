@@ -603,6 +603,20 @@ DAEMON = """
 """
 
 
+@linux
+@pytest.mark.parametrize(("folder", "transport"), [("t", "ipc"), ("t" * 90, "tcp")])
+def test_without_a_sandbox_a_port_is_used_only_where_sockets_do_not_fit(
+    monkeypatch, folder, transport
+):
+    with tempfile.TemporaryDirectory(prefix="k-", dir="/tmp") as top:
+        place = Path(top, folder)
+        place.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        with Kernel(place, sandbox=False) as kernel:
+            assert kernel.manager.transport == transport
+            assert kernel.run("print(6 * 7)") == "42"
+
+
 @needs_sandbox
 def test_background_processes_die_with_the_kernel(tmp_path):
     mark = f"daemon-{os.getpid()}"
