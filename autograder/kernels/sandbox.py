@@ -164,9 +164,14 @@ print(json.dumps({
 """
 
 
+def _sockets_fit() -> bool:
+    """Whether the path of a socket in a kernel's folder is short enough."""
+    return len(tempfile.gettempdir()) <= MAX_TEMP_PATH
+
+
 def _failure_to_start(program: str) -> str | None:
     """Start Python as a kernel is started, by this bubblewrap, and look whether the walls stand."""
-    if len(tempfile.gettempdir()) > MAX_TEMP_PATH:
+    if not _sockets_fit():
         return (
             f"The sandbox needs a folder for temporary files whose path has at most "
             f"{MAX_TEMP_PATH} characters, for its sockets: set TMPDIR to one, such as /tmp."
@@ -630,8 +635,7 @@ class ScratchProvisioner(LocalProvisioner):
             self._make_folders()
         self.exit_reason = None
         kwargs["cwd"] = str(self.folder)
-        fits = len(tempfile.gettempdir()) <= MAX_TEMP_PATH
-        if fits and sys.platform != "win32" and self.parent is not None:
+        if _sockets_fit() and sys.platform != "win32" and self.parent is not None:
             # Of two kernels that start at once, one can find its TCP port taken by the other.
             self.parent.transport, self.parent.ip = "ipc", str(self._sockets())
         kwargs = await super().pre_launch(**kwargs)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 
 # Okabe and Ito's colors, which color-blind readers can tell apart
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-RED, PINK, GRAY = "#D55E00", "#CC79A7", "#999999"
+RED, PINK, SKY, GRAY = "#D55E00", "#CC79A7", "#56B4E9", "#999999"
 
 
 def use_style() -> None:

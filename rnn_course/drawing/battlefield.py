@@ -10,9 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, PINK, RED
+from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SKY
 
-SKY = "#56B4E9"
 LOOKS = {  # of every model: color and marker
     "TF-IDF + logistic regression": ("black", "*"),
     "feed-forward, raw ids": (GRAY, "v"),

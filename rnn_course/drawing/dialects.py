@@ -8,9 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, PINK, RED
+from rnn_course.drawing import BLUE, GRAY, GREEN, ORANGE, PINK, RED, SKY
 
-SKY = "#56B4E9"
 FRAMEWORKS = {"PyTorch": RED, "Keras": BLUE, "Gluon": GREEN, "NumPy": GRAY}
 GATES = {"i": BLUE, "f": ORANGE, "g": GREEN, "c": GREEN, "o": RED}
 GATES |= {"r": PINK, "z": SKY, "n": GRAY, "h": GRAY}
