@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import os
 import secrets
 import tempfile
+import time
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
+from queue import Empty
 from typing import Any, cast
 
 import nbformat
@@ -32,7 +36,7 @@ MAX_QUEUE = 256  # messages that wait to be read
 MAX_MESSAGE_BYTES = 4 * 2**20
 ANSWER_SECONDS = 20  # for a question that takes no time
 GRACE_SECONDS = 5  # to come back after an interrupt
-JUDGE_MODULES = {"ipykernel.kernelapp", "numpy", "autograder.kernels.judge"}
+JUDGE_MODULES = ["ipykernel.kernelapp", "ipykernel.debugger", "numpy", "autograder.kernels.judge"]
 _RESTORE = "__import__('autograder.api.agent', fromlist=['agent']).restore_ipython()"
 
 
@@ -218,18 +222,17 @@ class StudentKernel(Client):
         self.evaluate(_RESTORE)
 
 
-class JudgeProvisioner(LocalProvisioner):
+class JudgeProvisioner(forks.Provisioner):
     """Starts the judge's kernel as a fork of a process that has imported what judges need."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Have it forked; where that does not work, start it."""
         environment = {**kwargs["env"], "JPY_PARENT_PID": "1"}  # it ends with what forked it
-        names = sorted(JUDGE_MODULES)
         threads = {name: value for name, value in environment.items() if "THREADS" in name}
-        key = ("judge", *names, *sorted(threads.items()))
+        key = ("judge", *sorted(threads.items()))
         with open(os.devnull, "wb") as null:
             try:
-                source = forks.get(key, lambda: forks.Zygote(names, list, environment))
+                source = forks.get(key, lambda: forks.Zygote(JUDGE_MODULES, list, environment))
                 request = {
                     "argv": cmd,
                     "sys_argv": [*forks.launcher(), *cmd[3:]],
@@ -317,6 +320,24 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
     """A class of connections that take no large messages and let few of them wait."""
 
     class Connection(AsyncKernelClient):
+        async def wait_for_ready(self, timeout: float | None = None) -> None:
+            """Returns when both a reply and what is published get here. Raises RuntimeError.
+
+            jupyter_client's own waits for silence on iopub instead, a fifth of a second each time.
+            """
+            asked: set[str] = set()
+            end = time.monotonic() + (math.inf if timeout is None else timeout)
+            while True:
+                asked.add(self.kernel_info())
+                # What it published before we had subscribed is lost: then it is asked again.
+                replied = await _hears(self.get_shell_msg, asked, "kernel_info_reply", 1)
+                if replied and await _hears(self.get_iopub_msg, asked, "status", 0.2):
+                    return
+                if not await self.is_alive():
+                    raise RuntimeError("the kernel ended before it was ready")
+                if time.monotonic() > end:
+                    raise RuntimeError(f"the kernel was not ready within {timeout:g} seconds")
+
         @default("context")
         def _bounded_context(self) -> zmq.asyncio.Context:
             self._created_context = True  # so that it ends with the connection
@@ -326,6 +347,23 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
             return context
 
     return Connection
+
+
+async def _hears(
+    receive: Callable[..., Awaitable[dict]], asked: Collection[str], kind: str, seconds: float
+) -> bool:
+    """Whether a message of this kind about one of our requests comes in time; others go lost."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        try:
+            message = await receive(timeout=left)
+        except Empty:
+            return False
+        match message:
+            case {"msg_type": str(found), "parent_header": {"msg_id": str(request)}}:
+                if found == kind and request in asked:
+                    return True
+    return False
 
 
 OUTPUTS = ("stream", "display_data", "execute_result", "update_display_data", "error")

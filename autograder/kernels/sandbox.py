@@ -33,7 +33,6 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Dict, Int, List, Unicode
 
 from autograder.kernels import forks, host, visible, zygote
@@ -594,7 +593,7 @@ def _remove_cgroup(group: Path) -> None:
 # ------------------------------------------------------------------ the provisioners
 
 
-class ScratchProvisioner(LocalProvisioner):
+class ScratchProvisioner(forks.Provisioner):
     """Starts a kernel as it is, **without a sandbox**, in a throw-away copy of chosen files."""
 
     workdir = Unicode(help="the folder that `files` are relative to")
