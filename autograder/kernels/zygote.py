@@ -9,7 +9,7 @@ then becomes a kernel. Whatever fails before ends the fork, and with it the sand
 
 import ctypes
 import gc
-import importlib
+import importlib.machinery
 import json
 import os
 import signal
@@ -24,6 +24,9 @@ NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 PDEATHSIG, DUMPABLE, SECCOMP, CAPBSET_DROP, NO_NEW_PRIVS, CAP_AMBIENT = 1, 4, 22, 24, 38, 47
 CAPABILITY_VERSION_3 = 0x20080522
 MOST_FILES, MOST_BYTES = 4, 1 << 16
+# What a package imports only when it is first used, which then takes a second: for PyTorch, when
+# the first optimizer is made.
+LATER = {"torch": "torch._dynamo"}
 KERNEL = 3  # the kernel's process id in a sandbox: the process between it and us was 2
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -33,6 +36,50 @@ class Program(ctypes.Structure):
     """`struct sock_fprog`: a filter of system calls."""
 
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
+
+
+class Later:
+    """Modules that have been imported ahead: not to be seen until one of them is asked for.
+
+    It stands in `sys.meta_path` until then, and gives the modules back as they are.
+    """
+
+    def __init__(self, names):
+        before, environment = set(sys.modules), dict(os.environ)
+        for name in names:
+            importlib.import_module(name)
+        self.modules = {name: sys.modules[name] for name in sys.modules if name not in before}
+        self.specs = {name: module.__spec__ for name, module in self.modules.items()}
+        self.parents = [  # that are to be seen, and what they hold
+            (sys.modules[parent], child, module)
+            for name, module in self.modules.items()
+            for parent, _, child in [name.rpartition(".")]
+            if parent in before and vars(sys.modules[parent]).get(child) is module
+        ]
+        for name in self.modules:
+            del sys.modules[name]
+        for parent, child, _ in self.parents:
+            delattr(parent, child)
+        self.environment = {n: os.environ[n] for n in os.environ if n not in environment}
+        for name in self.environment:
+            del os.environ[name]
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in self.modules:
+            return None
+        sys.meta_path.remove(self)
+        sys.modules.update(self.modules)
+        for parent, child, module in self.parents:
+            setattr(parent, child, module)
+        for variable, value in self.environment.items():
+            os.environ.setdefault(variable, value)
+        return importlib.machinery.ModuleSpec(name, self)
+
+    def create_module(self, spec):
+        return self.modules[spec.name]
+
+    def exec_module(self, module):
+        module.__spec__ = self.specs[module.__name__]
 
 
 def do(answer):
@@ -166,6 +213,9 @@ def main():
     do(libc.prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0))
     for name in json.loads(sys.argv[2]):
         importlib.import_module(name)
+    later = [name for package, name in LATER.items() if package in sys.modules]
+    if later:
+        sys.meta_path.insert(0, Later(later))
     gc.collect()
     gc.freeze()  # what is here is shared by the forks as long as nobody writes to it
     tops = sorted({name.partition(".")[0] for name in sys.modules})
