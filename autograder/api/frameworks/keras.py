@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -39,14 +38,17 @@ class Keras:
         if "tensorflow" not in sys.modules:  # another backend, or no Keras here
             yield
             return
+        # The public `enable_debug_mode` cannot be undone. Without it, each epoch would wait a tenth
+        # of a second for the thread that tunes how data is read.
+        from tensorflow.python.data.ops.debug_mode import toggle_debug_mode
+
         config = sys.modules["tensorflow"].config
         config.run_functions_eagerly(True)
+        toggle_debug_mode(True)
         try:
-            with warnings.catch_warnings():
-                # TensorFlow says that its data pipelines are not concerned, which is fine.
-                warnings.filterwarnings("ignore", "Even though the `tf.config", UserWarning)
-                yield
+            yield
         finally:
+            toggle_debug_mode(False)
             config.run_functions_eagerly(False)
 
     def layouts(self) -> Mapping[str, Any]:
