@@ -186,7 +186,8 @@ class Client:
             return
         self.closed = True
         self.client.shutdown_kernel = "immediate"
-        self.client._cleanup_kernel()
+        if self.client.km is not None:  # nbclient ends what did not get ready by itself
+            self.client._cleanup_kernel()
         self._folder.cleanup()
 
     def _why_dead(self) -> str:
