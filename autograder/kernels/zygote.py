@@ -9,6 +9,7 @@ then becomes a kernel. Whatever fails before ends the fork, and with it the sand
 
 import ctypes
 import gc
+import importlib.abc
 import importlib.machinery
 import json
 import os
@@ -38,7 +39,7 @@ class Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
 
-class Later:
+class Later(importlib.abc.Loader):
     """Modules that have been imported ahead: not to be seen until one of them is asked for.
 
     It stands in `sys.meta_path` until then, and gives the modules back as they are.

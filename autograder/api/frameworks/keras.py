@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,15 +41,14 @@ class Keras:
             return
         # The public `enable_debug_mode` cannot be undone. Without it, each epoch would wait a tenth
         # of a second for the thread that tunes how data is read.
-        from tensorflow.python.data.ops.debug_mode import toggle_debug_mode
-
+        pipelines = importlib.import_module("tensorflow.python.data.ops.debug_mode")
         config = sys.modules["tensorflow"].config
         config.run_functions_eagerly(True)
-        toggle_debug_mode(True)
+        pipelines.toggle_debug_mode(True)
         try:
             yield
         finally:
-            toggle_debug_mode(False)
+            pipelines.toggle_debug_mode(False)
             config.run_functions_eagerly(False)
 
     def layouts(self) -> Mapping[str, Any]:
