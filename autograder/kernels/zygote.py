@@ -31,6 +31,7 @@ LATER = {"torch": "torch._dynamo"}
 KERNEL = 3  # the kernel's process id in a sandbox: the process between it and us was 2
 
 libc = ctypes.CDLL(None, use_errno=True)
+generators: list = []  # of random numbers
 
 
 class Program(ctypes.Structure):
@@ -189,10 +190,17 @@ def become(request):
     sys.orig_argv[:] = argv
     sys.argv[:] = request["sys_argv"]
     show(argv)
-    if "numpy.random" in sys.modules:  # `random` does this by itself
-        sys.modules["numpy.random"].seed()
-    if "torch" in sys.modules:
-        sys.modules["torch"].seed()
+    for generator in generators:
+        generator.seed()
+
+
+def find_generators(modules):
+    """What draws random numbers, and would draw the same ones in each fork: all have a `seed`."""
+    found = [modules[name] for name in ("numpy.random", "torch") if name in modules]
+    if "random" in modules:  # its own generator, and those that libraries have made, like SymPy's
+        kind = modules["random"].Random
+        found += [each for each in gc.get_objects() if isinstance(each, kind)]
+    return found
 
 
 def show(argv):
@@ -214,10 +222,13 @@ def main():
     do(libc.prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0))
     for name in json.loads(sys.argv[2]):
         importlib.import_module(name)
-    later = [name for package, name in LATER.items() if package in sys.modules]
-    if later:
-        sys.meta_path.insert(0, Later(later))
+    ahead = [name for package, name in LATER.items() if package in sys.modules]
+    modules = dict(sys.modules)
+    if ahead:
+        sys.meta_path.insert(0, later := Later(ahead))
+        modules |= later.modules
     gc.collect()
+    generators[:] = find_generators(modules)
     gc.freeze()  # what is here is shared by the forks as long as nobody writes to it
     tops = sorted({name.partition(".")[0] for name in sys.modules})
     line.send(json.dumps({"pid": os.getpid(), "modules": tops}).encode())

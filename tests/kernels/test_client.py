@@ -7,6 +7,7 @@ import time
 from queue import Empty
 
 import pytest
+from jupyter_core.utils import run_sync
 
 from autograder.kernels.client import JudgeKernel, _hears
 
@@ -34,7 +35,7 @@ def hears(messages, seconds=0.2):
             await asyncio.sleep(timeout)
             raise Empty from None
 
-    return asyncio.run(_hears(receive, {"ours", "another"}, "status", seconds))
+    return run_sync(_hears)(receive, {"ours", "another"}, "status", seconds)
 
 
 def test_a_message_about_our_request_is_heard_among_others():

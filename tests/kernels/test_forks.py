@@ -62,6 +62,8 @@ import numpy
 values += [numpy.random.rand(), numpy.random.default_rng().random()]
 import torch
 values += [torch.rand(1).item(), torch.initial_seed(), torch.nn.Linear(2, 2).weight[0, 0].item()]
+from sympy.core.random import rng
+values += [rng.random(), numpy.random.random()]
 print(values)
 """
 KERAS = """
