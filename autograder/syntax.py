@@ -2,6 +2,9 @@
 
 Not in several threads: CPython 3.11 counts the depth of a parse in one place for all of them, and
 two at once can end in "SystemError: AST constructor recursion depth mismatch".
+
+The judge only parses, so nbgrader, which takes half a second to import, is imported where it is
+needed.
 """
 
 from __future__ import annotations
@@ -10,8 +13,6 @@ import ast
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
-from nbgrader.preprocessors import ClearHiddenTests
-from nbgrader.utils import is_grade, is_solution
 
 BEGIN_HIDDEN = "BEGIN HIDDEN TESTS"  # nbgrader's ClearHiddenTests.begin_test_delimeter
 CLOCKS = {"time", "perf_counter", "monotonic", "process_time", "now", "default_timer"}
@@ -28,6 +29,8 @@ def parse_cell(source: str) -> ast.Module:
 
 def is_test(cell: NotebookNode) -> bool:
     """Whether a cell is graded by running it."""
+    from nbgrader.utils import is_grade, is_solution
+
     return cell.cell_type == "code" and is_grade(cell) and not is_solution(cell)
 
 
@@ -65,6 +68,8 @@ def _if_code(source: str) -> str:
 
 def released(source: str) -> str:
     """A cell's source as students get it, without hidden tests."""
+    from nbgrader.preprocessors import ClearHiddenTests
+
     cell = NotebookNode(source=source)
     ClearHiddenTests()._remove_hidden_test_region(cell)
     return cell.source
