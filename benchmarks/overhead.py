@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,18 +20,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
+from nbgrader.utils import is_grade, is_solution
 
 import lectures
 from autograder import syntax
-from autograder.grading.execute import STAGES
 from autograder.outputs import export
 from autograder.quality import attacks, members, sample_class
 
 ASSIGNMENT = "cnn_lstm"
 RESULTS = Path(__file__).parent / "results" / "overhead.json"
 CELL_SECONDS = 120  # as in ours; stock nbgrader's 30 are too few for a training on one core
-OURS = attacks.Grader("sandbox and judge", True, ("--Autograde.jobs=1",))
-STOCK = attacks.Grader("stock nbgrader", False, (f"--Execute.timeout={CELL_SECONDS}",))
+OURS = attacks.Grader("sandbox and judge", True, ("grade", ASSIGNMENT, "--jobs=1"))
+STOCK = attacks.Grader(
+    "stock nbgrader", False, ("autograde", ASSIGNMENT, f"--Execute.timeout={CELL_SECONDS}")
+)
 
 
 def prepare(folder: Path, how: attacks.Grader) -> None:
@@ -48,7 +49,7 @@ def prepare(folder: Path, how: attacks.Grader) -> None:
 
 
 def grade(folder: Path, how: attacks.Grader, core: int) -> float:
-    """Seconds of `nbgrader autograde` for the whole class on one core."""
+    """Seconds of grading the whole class on one core."""
     start = time.monotonic()
     command = [sys.executable, __file__, "--on-core", str(core), str(folder), str(how.ours)]
     subprocess.run(command, check=True)
@@ -59,28 +60,35 @@ def grade_here(core: int, folder: Path, ours: bool) -> None:
     """The same in this process, which from now on has one core."""
     os.sched_setaffinity(0, {core})
     how = OURS if ours else STOCK
-    attacks._nbgrader(folder, how, "autograde", ASSIGNMENT, *how.options)
+    course = attacks.course_of(folder, how)
+    with (folder / "nbgrader.log").open("a") as log:
+        subprocess.run(
+            course.command(*how.options, program="autograder" if ours else "nbgrader"),
+            cwd=course.home,
+            env=course.environment,
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
 
 
 def stages_of_ours(folder: Path) -> Counter[str]:
-    """Seconds per stage over the whole class, from the grader's log."""
-    log = (folder / "nbgrader.log").read_text(encoding="utf-8")
-    found = re.findall(rf"({'|'.join(STAGES)}|saving) (\d+\.\d+) s", log)
-    stages = Counter()
-    for stage, seconds in found:
-        stages[stage] += float(seconds)
-    return stages
+    """Seconds per stage over the whole class, from the grader's report."""
+    report = json.loads((folder / "reports" / f"{ASSIGNMENT}.json").read_text(encoding="utf-8"))
+    return Counter(report["stages"])
 
 
 def stages_of_stock(folder: Path) -> Counter[str]:
     """Seconds per stage from the times that nbclient notes in every executed cell."""
     stages = Counter()
     for path in (folder / "autograded").rglob("*.ipynb"):
-        code = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
-        for number, cell in enumerate(code):
-            is_test = syntax.is_test(cell)
-            stage = "tests" if is_test else "student cells" if number else "imports"
-            stages[stage] += lectures.cell_seconds(cell)
+        stage = "imports"
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type != "code":
+                continue
+            if is_solution(cell) or is_grade(cell):  # as in `execute`
+                stage = "student cells"
+            stages["tests" if syntax.is_test(cell) else stage] += lectures.cell_seconds(cell)
     return stages
 
 

@@ -204,7 +204,7 @@ Two workers are {found["two_workers_to_one"]:.2f} times as fast as one, and the 
 Students' cells and tests, which every grader must run, take {must / everything:.0%} of the two
 workers' time: if everything else took no time, two cores would be
 {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as fast as stock nbgrader. Starting and
-ending kernels takes {kernels / everything:.0%}, importing frameworks
+ending kernels takes {kernels / everything:.0%}, the notebooks' first cells
 {stages["imports"] / everything:.0%}. The processes that grade one submission hold at most
 {found["mib_per_worker"] / 1024:.1f} GiB, if memory that forks share counts for each of them."""
 
