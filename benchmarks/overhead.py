@@ -62,14 +62,7 @@ def grade_here(core: int, folder: Path, ours: bool) -> None:
     how = OURS if ours else STOCK
     course = attacks.course_of(folder, how)
     with (folder / "nbgrader.log").open("a") as log:
-        subprocess.run(
-            course.command(*how.options, program="autograder" if ours else "nbgrader"),
-            cwd=course.home,
-            env=course.environment,
-            stdout=log,
-            stderr=log,
-            check=False,
-        )
+        course.start(*how.options, program="autograder" if ours else "nbgrader", output=log).wait()
 
 
 def stages_of_ours(folder: Path) -> Counter[str]:

@@ -69,12 +69,13 @@ class Later(importlib.abc.Loader):
     def find_spec(self, name, path=None, target=None):
         if name not in self.modules:
             return None
-        sys.meta_path.remove(self)
         sys.modules.update(self.modules)
         for parent, child, module in self.parents:
             setattr(parent, child, module)
         for variable, value in self.environment.items():
             os.environ.setdefault(variable, value)
+        if self in sys.meta_path:  # another thread may have asked as well
+            sys.meta_path.remove(self)
         return importlib.machinery.ModuleSpec(name, self)
 
     def create_module(self, spec):
