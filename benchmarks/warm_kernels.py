@@ -58,7 +58,7 @@ def execute(client: StudentKernel, code: str) -> None:
 def processor_seconds() -> float:
     """What all processes that fork kernels have used."""
     ticks = 0
-    for source in forks._zygotes.values():
+    for source in forks._sources.values():
         fields = Path(f"/proc/{source.pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")

@@ -8,6 +8,7 @@ memory, time or a crash, costs that process and never the worker.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import pickle
 import signal
@@ -37,6 +38,7 @@ from autograder.grading import messages, supervise
 from autograder.grading.messages import GPU, Assignment, Graded, NotGradedError, Submission
 from autograder.kernels import cores, visible
 
+MOST_THREADS = 8  # of a Dask worker here; each looks at a process's memory all the time
 MOST_AT_ONCE = 50  # results taken from the cluster in one go
 NOT_GRADING = {"dev", "site"}  # extras whose pins need not agree
 BUILD_TOOLS = {"pip", "setuptools", "wheel"}  # each environment brings its own
@@ -67,11 +69,14 @@ SETTINGS = {
 def local(jobs: int, gpus: int = 0) -> Iterator[str]:
     """The address of a cluster on this machine that grades `jobs` submissions at a time.
 
-    With GPUs it is one worker with many threads, so that they are lent out by one hand.
+    A Dask worker of some threads starts that many processes that grade, which share memory. With
+    GPUs there is only one, so that they are lent out by one hand.
     """
-    layout: dict[str, Any] = {"n_workers": jobs, "threads_per_worker": 1}
+    few = math.ceil(jobs / MOST_THREADS)
+    workers = 1 if gpus else next(n for n in range(few, jobs + 1) if jobs % n == 0)
+    layout: dict[str, Any] = {"n_workers": workers, "threads_per_worker": jobs // workers}
     if gpus:
-        layout = {"n_workers": 1, "threads_per_worker": jobs, "resources": {"GPU": gpus}}
+        layout["resources"] = {"GPU": gpus}
     with (
         dask.config.set(SETTINGS | {"distributed.worker.preload": ["autograder.grading.quiet"]}),
         _loop_without_ctrl_c() as loop,

@@ -26,6 +26,7 @@ import psutil
 from autograder.gradebook.journal import remove_scratch
 from autograder.grading import messages
 from autograder.grading.messages import Graded, NotGradedError, Submission
+from autograder.kernels.keeper import Keeper
 
 LOOK_SECONDS = 0.25  # how often a worker's time and memory are looked at
 CHUNK = 2**20  # bytes
@@ -47,7 +48,8 @@ class Workers:
     def __init__(
         self, package: bytes, shares: list[list[int]], memory: int, process_bytes: int
     ) -> None:
-        self.all = [Worker(package, cores, memory, process_bytes) for cores in shares]
+        self.keeper = Keeper() if sys.platform == "linux" else None
+        self.all = [Worker(package, cores, memory, process_bytes, self.keeper) for cores in shares]
         self.free: SimpleQueue[Worker] = SimpleQueue()
         for worker in self.all:
             worker.warm_up()
@@ -73,13 +75,23 @@ class Workers:
             worker.end()
         for worker in self.all:
             worker.close()
+        if self.keeper:
+            self.keeper.close()
 
 
 class Worker:
     """A process that grades one submission after the other, and is replaced when it is lost."""
 
-    def __init__(self, package: bytes, cores: list[int], memory: int, process_bytes: int) -> None:
+    def __init__(
+        self,
+        package: bytes,
+        cores: list[int],
+        memory: int,
+        process_bytes: int,
+        keeper: Keeper | None = None,
+    ) -> None:
         self.package, self.cores = package, cores
+        self.doors = [keeper.door.fileno()] if keeper else []
         self.memory, self.process_bytes = memory, process_bytes
         self.process: subprocess.Popen | None = None
         self.family: list[psutil.Process] = []  # it, and what was last seen of its children
@@ -108,8 +120,8 @@ class Worker:
             self.log = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the process lives)
             with theirs:
                 self.process = subprocess.Popen(
-                    [*COMMAND, str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
+                    [*COMMAND, *map(str, [theirs.fileno(), *self.doors])],
+                    pass_fds=[theirs.fileno(), *self.doors],
                     stdin=subprocess.PIPE,  # never written to; its end is the end of the process
                     stdout=self.log,
                     stderr=self.log,

@@ -44,6 +44,7 @@ from autograder.gradebook.journal import explain, remove_scratch
 from autograder.grading import messages, supervise
 from autograder.grading.execute import Execute
 from autograder.grading.messages import Graded, NotGradedError, Submission
+from autograder.kernels import forks
 
 
 class Grader:
@@ -310,6 +311,8 @@ def _be_the_first_to_go() -> None:
 
 
 if __name__ == "__main__":
+    for file in sys.argv[2:]:
+        forks.share(socket.socket(fileno=int(file)))
     try:
         serve(socket.socket(fileno=int(sys.argv[1])))
     except MemoryError:

@@ -30,6 +30,7 @@ from traitlets import default
 from autograder.api import wire
 from autograder.kernels import forks
 from autograder.kernels.judge import ENDED_PYTHON, ends_python
+from autograder.kernels.sandbox import Provisioner
 
 MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
 MAX_QUEUE = 256  # messages that wait to be read
@@ -223,17 +224,17 @@ class StudentKernel(Client):
         self.evaluate(_RESTORE)
 
 
-class JudgeProvisioner(forks.Provisioner):
+class JudgeProvisioner(Provisioner):
     """Starts the judge's kernel as a fork of a process that has imported what judges need."""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Have it forked; where that does not work, start it."""
         environment = {**kwargs["env"], "JPY_PARENT_PID": "1"}  # it ends with what forked it
         threads = {name: value for name, value in environment.items() if "THREADS" in name}
-        key = ("judge", *sorted(threads.items()))
+        key = repr(("judge", *sorted(threads.items())))
         with open(os.devnull, "wb") as null:
             try:
-                source = forks.get(key, lambda: forks.Zygote(JUDGE_MODULES, list, environment))
+                source = forks.get(key, forks.Recipe(JUDGE_MODULES, environment))
                 request = {
                     "argv": cmd,
                     "sys_argv": [*forks.launcher(), *cmd[3:]],

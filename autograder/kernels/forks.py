@@ -2,12 +2,12 @@
 
 Starting Python and importing a framework takes seconds of processor time, a fork some milliseconds.
 `zygote` is that process's program; here it is started, asked and ended. It holds imported modules
-and nothing else: no student's code runs in it, only in its forks, each used once.
+and nothing else: no student's code runs in it, only in its forks, each used once. Workers on one
+machine share these processes: `keeper` holds them for all.
 """
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import importlib.util
@@ -21,16 +21,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-from jupyter_client.provisioning import LocalProvisioner
 
 PROGRAM = Path(__file__).with_name("zygote.py")
 MOST = 6  # that are kept in one process; the one that was asked longest ago ends first
 SECONDS = 60  # to import, or to fork
 ARGUMENTS = " " * 400  # room for what a fork says that it was started with
+PROGRAM_HERE = "{program}"
+MOST_BYTES = 1 << 20  # of a question or an answer
 # What a kernel runs: the program `ipykernel_launcher`, without the look for it.
 CODE = "from ipykernel import kernelapp as app; app.launch_new_instance()"
 # Process 1 of a sandbox that a fork will enter. It ends as its kernel ends, and with bubblewrap,
@@ -102,32 +103,78 @@ class Door:
         os.close(self.ready)
 
 
-class Zygote:
-    """A process that imports `modules` and then forks on request.
+@dataclass(frozen=True)
+class Recipe:
+    """How a process to fork is started: what it imports, its command line, its environment.
 
-    `wrap` makes its command line of the program's; `environment` is all of its environment;
-    `prepare` is called in its process before it starts.
+    In `command`, `PROGRAM_HERE` stands for the command line of the program.
     """
+
+    modules: list[str]
+    environment: dict[str, str]
+    command: list[str] = field(default_factory=lambda: [PROGRAM_HERE])
+
+    def argv(self, line: int) -> list[str]:
+        """The command line of a process that is asked over the open file `line`."""
+        program = [sys.executable, str(PROGRAM), str(line), json.dumps(self.modules), ARGUMENTS]
+        place = self.command.index(PROGRAM_HERE)
+        return [*self.command[:place], *program, *self.command[place + 1 :]]
+
+
+class Source:
+    """A process that has imported `modules` (top-level names) and forks on request."""
 
     def __init__(
         self,
-        modules: Iterable[str],
-        wrap: Callable[[list[str]], list[str]],
-        environment: Mapping[str, str],
-        prepare: Callable[[], None] | None = None,
+        line: socket.socket,
+        process: subprocess.Popen | Forked,
+        pid: int = 0,
+        modules: Iterable[str] = (),
     ) -> None:
-        self.pid = 0
-        self.modules: frozenset[str] = frozenset()  # top-level names that it has imported
+        self.line, self.process = line, process  # the latter may be what the former's runs in
+        self.pid, self.modules = pid, frozenset(modules)
+
+    def fork(self, request: Mapping[str, Any], files: Iterable[int]) -> int:
+        """Have it fork (see `zygote.main`); the fork's process id. Raises ForkError."""
+        try:
+            with ask(self.line, json.dumps(request).encode(), files) as answer:
+                process = int(answer.recv(MOST_BYTES) or 0)
+        except OSError as error:
+            raise ForkError(f"{error}: {self.said()}") from None
+        if process == 0:
+            raise ForkError(self.said())
+        if process < 0:
+            raise ForkError(f"it could not fork: {os.strerror(-process)}")
+        return process
+
+    def said(self) -> str:
+        """Its last words."""
+        return "it ended without a word"
+
+    @property
+    def lives(self) -> bool:
+        """Whether its process is still there."""
+        return self.process.poll() is None
+
+    def close(self) -> None:
+        """Ask it for nothing more; kernels that it has forked in a sandbox go on."""
+        self.line.close()
+
+
+class Zygote(Source):
+    """The same, started here; it ends when it is closed, or with the thread that made it.
+
+    `prepare` is called in its process before it starts.
+    """
+
+    def __init__(self, recipe: Recipe, prepare: Callable[[], None] | None = None) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
         self._lock = threading.Lock()
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._line.settimeout(SECONDS)
-        names = json.dumps(list(modules))
-        argv = [sys.executable, str(PROGRAM), str(theirs.fileno()), names, ARGUMENTS]
         with theirs:
-            self.process = subprocess.Popen(
-                wrap(argv),
-                env=dict(environment),
+            process = subprocess.Popen(
+                recipe.argv(theirs.fileno()),
+                env=recipe.environment,
                 cwd="/",
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -136,71 +183,52 @@ class Zygote:
                 start_new_session=True,
                 preexec_fn=prepare,
             )
+        super().__init__(ours, process)
 
     def wait(self) -> None:
         """Returns when it has imported everything. Raises ForkError."""
         with self._lock:
-            if not self.pid:
-                answer = json.loads(self._receive())
-                self.pid, self.modules = answer["pid"], frozenset(answer["modules"])
-
-    def fork(self, request: Mapping[str, Any], files: Iterable[int]) -> int:
-        """Have it fork (see `zygote.main`); the fork's process id. Raises ForkError."""
-        self.wait()
-        with self._lock:
+            if self.pid:
+                return
+            # no timeout of the socket's own: it would hold for all who are given the socket
+            if not select.select([self.line], [], [], SECONDS)[0]:
+                raise ForkError(f"no answer in {SECONDS} s: {self.said()}")
             try:
-                socket.send_fds(self._line, [json.dumps(request).encode()], list(files))
-            except OSError as error:
-                raise ForkError(f"{error}: {self._said()}") from None
-            process = int(self._receive())
-        if process < 0:
-            raise ForkError(f"it could not fork: {os.strerror(-process)}")
-        return process
+                answer = json.loads(self.line.recv(MOST_BYTES))
+            except (OSError, ValueError):  # nothing more will come
+                raise ForkError(self.said()) from None
+            self.modules, self.pid = frozenset(answer["modules"]), answer["pid"]
 
-    def _receive(self) -> bytes:
-        try:
-            answer = self._line.recv(1 << 20)
-        except OSError as error:
-            raise ForkError(f"no answer ({error}): {self._said()}") from None
-        if not answer:
-            raise ForkError(self._said())
-        return answer
-
-    def _said(self) -> str:
+    def said(self) -> str:
+        """The last line that it has printed."""
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it ended without a word"
-
-    @property
-    def lives(self) -> bool:
-        """Whether its process is still there."""
-        return self.process.poll() is None
+        return lines[-1][:300] if lines else super().said()
 
     def close(self) -> None:
         """End it; kernels that it has forked in a sandbox go on."""
-        self._line.close()
+        super().close()
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait()
         self._log.close()
 
 
-class Provisioner(LocalProvisioner):
-    """Starts a kernel, and notices at once when one that was killed has ended."""
-
-    async def kill(self, restart: bool = False) -> None:
-        """End the kernel; jupyter_client alone would look a tenth of a second later."""
-        process = self.process
-        await super().kill(restart)
-        for _ in range(100):
-            if process is None or process.poll() is not None:
-                return
-            await asyncio.sleep(0.005)
+@contextlib.contextmanager
+def ask(line: socket.socket, question: bytes, files: Iterable[int] = ()) -> Iterator[socket.socket]:
+    """Send a question to a process that may be asked by others, too; where its answer arrives."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        with theirs:
+            socket.send_fds(line, [question], [theirs.fileno(), *files])
+        ours.settimeout(SECONDS)
+        yield ours
 
 
-_zygotes: dict[Hashable, Zygote] = {}
-_failed: dict[Hashable, str] = {}
+_sources: dict[str, Source] = {}
+_failed: dict[str, str] = {}
 _guard = threading.RLock()
+_keeper: socket.socket | None = None  # where sources are asked for; None: they are started here
 
 
 def works_for(argv: list[str]) -> bool:
@@ -216,41 +244,87 @@ def launcher() -> list[str]:
     return [str(spec.origin) if spec else "ipykernel_launcher.py"]
 
 
-def get(
-    key: Hashable, make: Callable[[], Zygote], prove: Callable[[Zygote], None] = lambda _: None
-) -> Zygote:
-    """The process for `key`, made, awaited and proved if it is not there.
+def share(door: socket.socket) -> None:
+    """From now on, have sources from the keeper that answers at `door` (see `keeper`)."""
+    global _keeper
+    _keeper = door
 
+
+def get(
+    key: str,
+    recipe: Recipe,
+    *,
+    shared: bool = False,
+    prepare: Callable[[], None] | None = None,
+    prove: Callable[[Source], None] = lambda _: None,
+) -> Source:
+    """What to fork for `key`: made, awaited and proved if it is not there.
+
+    A `shared` one comes from the keeper, if there is one; forks that are in no sandbox end with
+    what forked them, and that ends with its keeper, so they need one that is started here.
     Raises ForkError with the reason, also when asked again: what failed once is not tried again.
     """
     with _guard:
         if key in _failed:
             raise ForkError(_failed[key])
-        zygote = _zygotes.pop(key, None)
-        if zygote is not None and not zygote.lives:
-            zygote.close()
-            zygote = None
-        if zygote is None:
-            zygote = make()
+        source = _sources.pop(key, None)
+        if source is not None and not source.lives:
+            source.close()
+            source = None
+        if source is None:
             try:
-                zygote.wait()
-                prove(zygote)
+                source = (_kept(key, recipe) if shared else None) or _made(recipe, prepare)
+                _proof(source, prove)
             except Exception as error:
-                zygote.close()
                 _failed[key] = f"{type(error).__name__}: {error}"
                 raise ForkError(_failed[key]) from None
-        _zygotes[key] = zygote  # the last is the one that was asked last
-        while len(_zygotes) > MOST:
-            _zygotes.pop(next(iter(_zygotes))).close()
-        return zygote
+        _sources[key] = source  # the last is the one that was asked last
+        while len(_sources) > MOST:
+            _sources.pop(next(iter(_sources))).close()
+        return source
+
+
+def _made(recipe: Recipe, prepare: Callable[[], None] | None) -> Zygote:
+    zygote = Zygote(recipe, prepare)
+    try:
+        zygote.wait()
+    except BaseException:
+        zygote.close()
+        raise
+    return zygote
+
+
+def _kept(key: str, recipe: Recipe) -> Source | None:
+    """From the keeper; None if there is no keeper (any more)."""
+    if _keeper is None:
+        return None
+    try:
+        with ask(_keeper, json.dumps([key, asdict(recipe)]).encode()) as answer:
+            answer.settimeout(2 * SECONDS)  # it says so itself if the import takes too long
+            text, files, _, _ = socket.recv_fds(answer, MOST_BYTES, 1)
+        told = json.loads(text or "{}")
+        if told.get("error"):
+            raise ForkError(told["error"])
+        line = socket.socket(fileno=files[0])
+        return Source(line, Forked(told["pid"]), told["pid"], told["modules"])
+    except (OSError, LookupError):
+        return None
+
+
+def _proof(source: Source, prove: Callable[[Source], None]) -> None:
+    try:
+        prove(source)
+    except BaseException:
+        source.close()
+        raise
 
 
 @atexit.register
 def close_all() -> None:
-    """End all of them, and try anew what failed."""
+    """End all that were started here, and try anew what failed."""
     with _guard:
-        while _zygotes:
-            _zygotes.popitem()[1].close()
+        while _sources:
+            _sources.popitem()[1].close()
         _failed.clear()
 
 

@@ -7,6 +7,7 @@ allow-list of the file system and no network, and dies with everything it starte
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import errno
@@ -33,6 +34,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Bool, Dict, Int, List, Unicode
 
 from autograder.kernels import forks, host, visible, zygote
@@ -593,7 +595,20 @@ def _remove_cgroup(group: Path) -> None:
 # ------------------------------------------------------------------ the provisioners
 
 
-class ScratchProvisioner(forks.Provisioner):
+class Provisioner(LocalProvisioner):
+    """Starts a kernel, and notices at once when one that was killed has ended."""
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel; jupyter_client alone would look a tenth of a second later."""
+        process = self.process
+        await super().kill(restart)
+        for _ in range(100):
+            if process is None or process.poll() is not None:
+                return
+            await asyncio.sleep(0.005)
+
+
+class ScratchProvisioner(Provisioner):
     """Starts a kernel as it is, **without a sandbox**, in a throw-away copy of chosen files."""
 
     workdir = Unicode(help="the folder that `files` are relative to")
@@ -823,7 +838,7 @@ class SandboxProvisioner(ScratchProvisioner):
 
     async def _launch_fork(
         self,
-        source: forks.Zygote | None,
+        source: forks.Source | None,
         cmd: list[str],
         environment: Mapping[str, str],
         seccomp: int,
@@ -855,16 +870,17 @@ class SandboxProvisioner(ScratchProvisioner):
 
     # ---------------------------------------------------------------- by fork
 
-    def _zygote(self, cmd: list[str], environment: Mapping[str, str]) -> forks.Zygote | None:
+    def _zygote(self, cmd: list[str], environment: Mapping[str, str]) -> forks.Source | None:
         """The process to fork for a kernel's command; None, with the reason in `fresh`, if none."""
         self.fresh = self._why_fresh(cmd)
         if self.fresh:
             return None
         threads = len(self.cores) or len(os.sched_getaffinity(0))  # decided by imports
         names = {name: value for name, value in environment.items() if name != "PWD"}
-        key = (*sorted(names.items()), *self.preload, threads, self.uid is None)
+        key = repr((sorted(names.items()), *self.preload, threads, self.uid is None))
         try:
-            source = forks.get(key, lambda: _make_zygote(self, names), _prove)
+            recipe = _recipe(self, names)
+            source = forks.get(key, recipe, shared=True, prepare=_lift_bound, prove=_prove)
         except forks.ForkError as error:
             self.fresh = f"a fork does not work here: {error}"
             return None
@@ -898,7 +914,7 @@ class SandboxProvisioner(ScratchProvisioner):
 
     def _enter(
         self,
-        source: forks.Zygote,
+        source: forks.Source,
         environment: Mapping[str, str],
         log: int,
         *,
@@ -984,7 +1000,7 @@ def _namespaces_to_enter(uid: int | None) -> int:
     return kinds if uid is not None else kinds | zygote.NEWUSER
 
 
-def _lift_bound_beside(source: forks.Zygote, uid: int | None) -> Callable[[], None]:
+def _lift_bound_beside(source: forks.Source, uid: int | None) -> Callable[[], None]:
     """What bubblewrap's process does before it starts, so that forks of `source` may enter.
 
     An ordinary user's process has rights over the user namespaces below its own only. So the
@@ -1000,8 +1016,11 @@ def _lift_bound_beside(source: forks.Zygote, uid: int | None) -> Callable[[], No
     return prepare
 
 
-def _make_zygote(kernel: SandboxProvisioner, environment: Mapping[str, str]) -> forks.Zygote:
-    """A zygote that sees the files which `kernel` sees, without its folder, and all processes."""
+def _recipe(kernel: SandboxProvisioner, environment: Mapping[str, str]) -> forks.Recipe:
+    """Of a process that sees the files which `kernel` sees, without its folder; and all processes.
+
+    It starts on the kernel's cores, because imports decide by their number how many threads to use.
+    """
     options = ["--die-with-parent", "--new-session", "--clearenv"]
     if kernel.uid is None:
         options += ["--unshare-user", "--uid", str(USER_UID), "--gid", str(USER_UID)]
@@ -1012,17 +1031,13 @@ def _make_zygote(kernel: SandboxProvisioner, environment: Mapping[str, str]) -> 
     options += [*bind("--ro-bind", forks.PROGRAM), "--chdir", str(HOME)]
     for name, value in environment.items():
         options += ["--setenv", name, value]
-
-    def wrap(argv: list[str]) -> list[str]:
-        if kernel.cores:
-            argv = [_tool("taskset"), "-c", ",".join(map(str, kernel.cores)), *argv]
-        return [_bubblewrap(tempfile.gettempdir())[0] or "bwrap", *options, "--", *argv]
-
-    modules = ["runpy", "ipykernel.kernelapp", *kernel.preload]
-    return forks.Zygote(modules, wrap, {}, _lift_bound)
+    on_cores = [_tool("taskset"), "-c", ",".join(map(str, kernel.cores))] if kernel.cores else []
+    bubblewrap = _bubblewrap(tempfile.gettempdir())[0] or "bwrap"
+    command = [bubblewrap, *options, "--", *on_cores, forks.PROGRAM_HERE]
+    return forks.Recipe(["runpy", "ipykernel.kernelapp", *kernel.preload], {}, command)
 
 
-def _prove(source: forks.Zygote) -> None:
+def _prove(source: forks.Source) -> None:
     """Let it fork into a sandbox and see whether all walls stand. Raises SandboxUnavailable."""
     trial = SandboxProvisioner(kernel_id="trial", kernel_spec=KernelSpec(), workdir="/")
     try:

@@ -2,11 +2,13 @@
 
 This file is run as a program by `forks`, outside every sandbox or in one that has the same files
 as a student's; it uses the standard library alone and never runs a student's code. Each request on
-its socket is one JSON object with open files beside it. The fork enters the sandbox that
-bubblewrap has made for it (`setns`), gives up every right as bubblewrap's own child does, and only
-then becomes a kernel. Whatever fails before ends the fork, and with it the sandbox.
+its socket is one JSON object with open files beside it, the first of which gets the answer. The
+fork enters the sandbox that bubblewrap has made for it (`setns`), gives up every right as
+bubblewrap's own child does, and only then becomes a kernel. Whatever fails before ends the fork,
+and with it the sandbox.
 """
 
+import contextlib
 import ctypes
 import gc
 import importlib.abc
@@ -24,7 +26,7 @@ NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 # prctl(2)
 PDEATHSIG, DUMPABLE, SECCOMP, CAPBSET_DROP, NO_NEW_PRIVS, CAP_AMBIENT = 1, 4, 22, 24, 38, 47
 CAPABILITY_VERSION_3 = 0x20080522
-MOST_FILES, MOST_BYTES = 4, 1 << 16
+MOST_FILES, MOST_BYTES = 5, 1 << 16
 # What a package imports only when it is first used, which then takes a second: for PyTorch, when
 # the first optimizer is made.
 LATER = {"torch": "torch._dynamo"}
@@ -94,7 +96,7 @@ def do(answer):
 
 
 def serve(line):
-    """Fork for each request, until whoever asks is gone."""
+    """Fork for each request, until nobody is left who could ask."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     while True:
         text, files, _, _ = socket.recv_fds(line, MOST_BYTES, MOST_FILES)
@@ -106,10 +108,12 @@ def serve(line):
             child = -(error.errno or 1)
         if child == 0:
             line.close()
-            return json.loads(text), files
+            os.close(files[0])
+            return json.loads(text), files[1:]
+        with contextlib.suppress(OSError):  # whoever asked may be gone
+            os.write(files[0], str(child).encode())
         for file in files:
             os.close(file)
-        line.send(str(child).encode())
 
 
 def read_line(file):

@@ -228,9 +228,7 @@ def zygotes():
 
 def test_a_zygote_that_was_killed_is_replaced(tmp_path):
     with Kernel(tmp_path) as kernel:
-        (before,) = [z for z in forks._zygotes.values() if z.modules and z.process.poll() is None][
-            -1:
-        ]
+        *_, before = forks._sources.values()
         os.kill(before.pid, 9)
         assert kernel.run("print(1)") == "1"  # a kernel goes on without what forked it
     with Kernel(tmp_path) as kernel:
@@ -247,7 +245,7 @@ from autograder.kernels import forks
 from autograder.kernels.client import JudgeKernel
 kernel = Kernel({str(tmp_path)!r}).__enter__()
 judge = JudgeKernel(2**20, {{}})
-print(*[z.pid for z in forks._zygotes.values()], judge.km.provisioner.pid, flush=True)
+print(*[z.pid for z in forks._sources.values()], judge.km.provisioner.pid, flush=True)
 time.sleep(60)
 """
     command = [sys.executable, "-c", program]
