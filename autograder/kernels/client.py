@@ -35,6 +35,7 @@ from autograder.kernels.sandbox import Provisioner
 MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
 MAX_QUEUE = 256  # messages that wait to be read
 MAX_MESSAGE_BYTES = 4 * 2**20
+RETRY_MS = 5  # between attempts to reach a kernel that is not there yet
 ANSWER_SECONDS = 20  # for a question that takes no time
 GRACE_SECONDS = 5  # to come back after an interrupt
 JUDGE_MODULES = ["ipykernel.kernelapp", "ipykernel.debugger", "numpy", "autograder.kernels.judge"]
@@ -346,6 +347,7 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
             context = zmq.asyncio.Context()
             context.setsockopt(zmq.MAXMSGSIZE, max(MAX_MESSAGE_BYTES, 2 * output_bytes))
             context.setsockopt(zmq.RCVHWM, MAX_QUEUE)
+            context.setsockopt(zmq.RECONNECT_IVL, RETRY_MS)
             return context
 
     return Connection

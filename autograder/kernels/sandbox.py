@@ -62,6 +62,7 @@ LOCKS = Path("/run/autograder-sandbox")
 MAX_FILES = 100_000
 MAX_TEMP_PATH = 80  # a socket's path has at most 107 characters
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+KERNEL_MODULES = ["ipykernel.kernelapp", "ipykernel.debugger"]  # what each imports as it starts
 # Address space that a thread reserves without using it: its stack and its malloc arena.
 RESERVED_PER_THREAD = 72 * MiB
 
@@ -1034,7 +1035,7 @@ def _recipe(kernel: SandboxProvisioner, environment: Mapping[str, str]) -> forks
     on_cores = [_tool("taskset"), "-c", ",".join(map(str, kernel.cores))] if kernel.cores else []
     bubblewrap = _bubblewrap(tempfile.gettempdir())[0] or "bwrap"
     command = [bubblewrap, *options, "--", *on_cores, forks.PROGRAM_HERE]
-    return forks.Recipe(["runpy", "ipykernel.kernelapp", *kernel.preload], {}, command)
+    return forks.Recipe(["runpy", *KERNEL_MODULES, *kernel.preload], {}, command)
 
 
 def _prove(source: forks.Source) -> None:
