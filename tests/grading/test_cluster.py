@@ -179,7 +179,7 @@ def test_one_poisonous_submission_stops_no_other(course, serial, tmp_path, monke
     assert states(course) == dict.fromkeys(serial[3], "graded") | {"bad": "failed"}
     found = json.loads((course.folder / "reports/tiny.json").read_text())
     assert found["failures"] == {"bad": reason}
-    assert len(found["workers"]) == 2  # both are there to the end
+    assert len(found["workers"]) == 1  # what Dask starts is there to the end
     assert (course.folder / "journal/tiny.log").read_text().count("(SIGKILL)") >= 3
     code, output = grade_class(course, "--rerun=failed", "--dry-run")
     assert "bad: failed\n1 of 7 submissions would be graded" in output
@@ -298,7 +298,7 @@ def test_a_worker_is_killed_and_one_cut_off_and_the_scheduler_dies(
     for name in ("half", "stops", "text_file", "truncated", "ada"):
         shutil.rmtree(course.folder / "submitted" / name)
     (course.folder / "submitted/bob/tiny/two.ipynb").unlink()
-    for number in range(7):
+    for number in range(15):
         shutil.copytree(course.folder / "submitted/bob", course.folder / f"submitted/bob{number}")
     dask = made((), (), host=host)
     first, second = dask.processes[1:]
@@ -323,7 +323,7 @@ def test_a_worker_is_killed_and_one_cut_off_and_the_scheduler_dies(
         assert part["grade"][:3] == expected
         assert part["files"] == {"one.ipynb": serial[3]["bob"]["files"]["one.ipynb"]}
     counts = "select count(*), count(distinct student_id) from submitted_assignment"
-    assert rows(course, counts) == [(8, 8)]
+    assert rows(course, counts) == [(16, 16)]
 
 
 def test_interrupted_and_continued(course, serial):

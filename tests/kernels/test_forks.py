@@ -76,6 +76,8 @@ print([float(keras.random.normal((1,))[0]), float(tf.random.normal((1,))[0]),
 def look(workdir, fork, code=LOOK, before="", **settings):
     with Kernel(workdir, fork=fork, **settings) as kernel:
         assert bool(kernel.manager.provisioner.fresh) != fork
+        # A fresh kernel has printed: debugpy warns of frozen modules. Its first print opens a pipe.
+        assert kernel.run("print(1)") == "1"
         assert kernel.run(before) == ""
         return ast.literal_eval(kernel.run(code))
 
