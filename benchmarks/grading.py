@@ -18,17 +18,20 @@ import json
 import math
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import overhead
 
 from autograder.course import Course
+from autograder.grading import supervise
 from autograder.kernels import cores
 from autograder.outputs import export
 from autograder.quality import attacks, members, sample_class
@@ -36,6 +39,7 @@ from autograder.quality import attacks, members, sample_class
 ASSIGNMENT = "cnn_lstm"
 RESULTS = Path(__file__).parent / "results" / "grading.json"
 NOTEBOOKS = ("pytorch", "keras")
+LOOK_SECONDS = 15  # between looks at memory
 MACHINES, CORES = (1, 4, 16), 2
 CLASSES = (1_000, 10_000)
 ASSUMPTIONS = [
@@ -85,25 +89,34 @@ def loop_seconds() -> float:
 
 
 def grade(folder: Path, command: list[str], ours: bool, on: list[int]) -> dict:
-    """Seconds that a command takes for the class on some cores, the machine's load and speed."""
+    """Seconds that a command takes for the class on some cores, the machine's load and speed.
+
+    And the MiB that it and all its processes hold, pages they share counted once: the median.
+    """
     course = attacks.course_of(folder, attacks.Grader("", ours))
     program, *arguments = command
     pinned = ["taskset", "--cpu-list", ",".join(map(str, on))]
     speed = [loop_seconds()]
     start = time.monotonic()
+    memory = []
     with (folder / "nbgrader.log").open("a") as log:
-        subprocess.run(
+        process = subprocess.Popen(
             [*pinned, *course.command(*arguments, program=program)],
             cwd=course.home,
             env=course.environment,
             stdout=log,
             stderr=log,
-            check=False,
         )
+        while process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_SECONDS)
+                break
+            memory.append(supervise.memory_of(supervise.family_of(process.pid), exactly=True))
     took = time.monotonic() - start
     load = os.getloadavg()[2]  # of the last quarter of an hour
     speed.append(loop_seconds())
-    return {"seconds": round(took, 1), "load": round(load, 1), "loop": speed}
+    mib = round(statistics.median(memory or [0]) / 2**20)
+    return {"seconds": round(took, 1), "mib": mib, "load": round(load, 1), "loop": speed}
 
 
 def grades(folder: Path) -> str:
@@ -167,6 +180,7 @@ def summary(submissions: int, runs: dict, tables: dict, reports: dict) -> dict:
             name: round(count * reports[name].get("seconds", 0), 1)
             for name, count in (("one worker", 1), ("two workers", 2))
         },
+        "mib_of_second_worker": runs["two workers"]["mib"] - runs["one worker"]["mib"],
         "mib_per_worker": math.ceil(reports["two workers"].get("memory", 0) / 2**20),
         "cost_model": cost_model(one / submissions, one / two / 2),
         "otter-grader": "not measured: `otter grade` needs Docker, which is not here, and without "
