@@ -10,6 +10,7 @@ needed.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
@@ -32,6 +33,22 @@ def is_test(cell: NotebookNode) -> bool:
     from nbgrader.utils import is_grade, is_solution
 
     return cell.cell_type == "code" and is_grade(cell) and not is_solution(cell)
+
+
+def stages(cells: Iterable[NotebookNode]) -> Iterator[tuple[int, NotebookNode, str]]:
+    """Each code cell with its place, and whose time it takes: "imports", "student cells", "tests".
+
+    Locked cells before the first answer import and prepare; a later one may train what a student
+    built, so it counts as theirs.
+    """
+    from nbgrader.utils import is_grade, is_locked, is_solution
+
+    answered = False
+    for index, cell in enumerate(cells):
+        if cell.cell_type == "code":
+            answered = answered or is_solution(cell) or is_grade(cell)
+            stage = "student cells" if answered or not is_locked(cell) else "imports"
+            yield index, cell, "tests" if is_test(cell) else stage
 
 
 def split_hidden(source: str) -> tuple[str, str]:

@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
-from nbgrader.utils import is_grade, is_solution
 
 import lectures
 from autograder import syntax
@@ -75,13 +74,8 @@ def stages_of_stock(folder: Path) -> Counter[str]:
     """Seconds per stage from the times that nbclient notes in every executed cell."""
     stages = Counter()
     for path in (folder / "autograded").rglob("*.ipynb"):
-        stage = "imports"
-        for cell in nbformat.read(path, 4).cells:
-            if cell.cell_type != "code":
-                continue
-            if is_solution(cell) or is_grade(cell):  # as in `execute`
-                stage = "student cells"
-            stages["tests" if syntax.is_test(cell) else stage] += lectures.cell_seconds(cell)
+        for _, cell, stage in syntax.stages(nbformat.read(path, 4).cells):
+            stages[stage] += lectures.cell_seconds(cell)
     return stages
 
 

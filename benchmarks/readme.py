@@ -205,8 +205,13 @@ Students' cells and tests, which every grader must run, take {must / everything:
 workers' time: if everything else took no time, two cores would be
 {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as fast as stock nbgrader. Starting and
 ending kernels takes {kernels / everything:.0%}, the notebooks' first cells
-{stages["imports"] / everything:.0%}. The processes that grade one submission hold at most
-{found["mib_per_worker"] / 1024:.1f} GiB, if memory that forks share counts for each of them."""
+{stages["imports"] / everything:.0%}.
+
+If memory that processes share counts once, one worker and all that belongs to it hold
+{found["runs"]["one worker"]["mib"] / 1024:.1f} GiB (median), and a second worker adds
+{found["mib_of_second_worker"] / 1024:.1f} GiB; stock nbgrader holds
+{found["runs"]["stock"]["mib"] / 1024:.1f} GiB. If it counts for each of them, the processes that
+grade one submission hold at most {found["mib_per_worker"] / 1024:.1f} GiB."""
 
 
 def cost_model() -> str:

@@ -1,6 +1,8 @@
 """Reading cells: hidden tests apart, titles of parts."""
 
 import pytest
+from helpers import cell
+from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import ClearHiddenTests
 
 from autograder import syntax
@@ -49,3 +51,11 @@ def test_time_that_is_measured_across_hidden_tests_is_measured_in_one_go():
     assert syntax.split_hidden(whole) == (f"{start}\n{late}", whole)
     apart = f"f(1)\n{mark}\n{start}\n{late}\n{end}"
     assert syntax.split_hidden(apart) == ("f(1)", f"{mark}\n{start}\n{late}\n{end}")
+
+
+def test_what_students_add_is_their_time():
+    kinds = ["", "locked", "solution", "locked", "test", "locked", ""]
+    cells = [cell(kind, str(n), "") if kind else new_code_cell("") for n, kind in enumerate(kinds)]
+    theirs = "student cells"
+    stages = [theirs, "imports", theirs, theirs, "tests", theirs, theirs]
+    assert [stage for _, _, stage in syntax.stages(cells)] == stages

@@ -177,13 +177,9 @@ class NotebookRun:
                     "the kernel of the notebook has no package autograder: install it in the "
                     f"environment of the kernel {self.nb.metadata.kernelspec.name!r}"
                 )
-        stage, end = "imports", len(self.nb.cells)
-        for index, cell in enumerate(self.nb.cells):
-            if cell.cell_type != "code":
-                continue
-            if is_solution(cell) or is_grade(cell):  # a notebook imports before its first answer
-                stage = "student cells"
-            with self._clock("tests" if syntax.is_test(cell) else stage):
+        end = len(self.nb.cells)
+        for index, cell, stage in syntax.stages(self.nb.cells):
+            with self._clock(stage):
                 step = self._run_test if syntax.is_test(cell) else self._run_cell
                 self._attempt(index, step, index)
             if self.given_up:

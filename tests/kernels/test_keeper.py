@@ -201,7 +201,7 @@ def test_a_kernel_goes_on_without_the_worker_that_asked_first(keeper, tmp_path):
 
 
 def test_all_ends_with_the_last_who_could_ask(tmp_path, recipe):
-    program = f"""
+    program = """
 import json, os, signal, sys
 from autograder.grading import supervise
 from autograder.kernels import forks
