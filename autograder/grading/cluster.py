@@ -69,8 +69,8 @@ SETTINGS = {
 def local(jobs: int, gpus: int = 0) -> Iterator[str]:
     """The address of a cluster on this machine that grades `jobs` submissions at a time.
 
-    A Dask worker of some threads starts that many processes that grade, which share memory. With
-    GPUs there is only one, so that they are lent out by one hand.
+    It has as few Dask workers as divide them evenly: the processes that grade for the threads of
+    one share memory. With GPUs there is only one, so that they are lent out by one hand.
     """
     few = math.ceil(jobs / MOST_THREADS)
     workers = 1 if gpus else next(n for n in range(few, jobs + 1) if jobs % n == 0)

@@ -44,7 +44,7 @@ from autograder.gradebook.journal import explain, remove_scratch
 from autograder.grading import messages, supervise
 from autograder.grading.execute import Execute
 from autograder.grading.messages import Graded, NotGradedError, Submission
-from autograder.kernels import forks
+from autograder.kernels import forks, host
 
 
 class Grader:
@@ -266,7 +266,7 @@ class Warnings(logging.Handler):
 def serve(line: socket.socket) -> None:
     """Receive the assignment, then answer every (submission, cores) that comes, to the end."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _be_the_first_to_go()
+    host.be_the_first_to_go()
     os.umask(0o022)  # kernels of another user id must be able to read what is made for them
     for message in ("Object of type .* not in session", "Cell is missing an id field"):
         warnings.filterwarnings("ignore", message=message)  # as in nbgrader_config.py
@@ -300,14 +300,6 @@ def _end_with_parent() -> None:
     sys.stdin.buffer.read()
     remove_scratch(Path(os.environ.get("TMPDIR", "/")))  # made for this process alone
     os._exit(1)
-
-
-def _be_the_first_to_go() -> None:
-    """If the machine runs out of memory, this process goes before the worker (kernels: first)."""
-    try:
-        Path("/proc/self/oom_score_adj").write_text("500")
-    except OSError:  # not on Linux
-        return
 
 
 if __name__ == "__main__":

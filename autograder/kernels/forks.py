@@ -2,12 +2,13 @@
 
 Starting Python and importing a framework takes seconds of processor time, a fork some milliseconds.
 `zygote` is that process's program; here it is started, asked and ended. It holds imported modules
-and nothing else: no student's code runs in it, only in its forks, each used once. Workers on one
-machine share these processes: `keeper` holds them for all.
+and nothing else: no student's code runs in it, only in its forks, each used once. Workers that are
+started together share these processes: `keeper` holds them.
 """
 
 from __future__ import annotations
 
+import array
 import atexit
 import contextlib
 import importlib.util
@@ -133,14 +134,18 @@ class Source:
     ) -> None:
         self.line, self.process = line, process  # the latter may be what the former's runs in
         self.pid, self.modules = pid, frozenset(modules)
+        self.stalled = False
 
     def fork(self, request: Mapping[str, Any], files: Iterable[int]) -> int:
         """Have it fork (see `zygote.main`); the fork's process id. Raises ForkError."""
         try:
             with ask(self.line, json.dumps(request).encode(), files) as answer:
                 process = int(answer.recv(MOST_BYTES) or 0)
-        except OSError as error:
-            raise ForkError(f"{error}: {self.said()}") from None
+        except (TimeoutError, BlockingIOError):
+            self.stalled = True
+            raise ForkError("it does not answer") from None
+        except OSError:
+            process = 0
         if process == 0:
             raise ForkError(self.said())
         if process < 0:
@@ -159,6 +164,8 @@ class Source:
     def close(self) -> None:
         """Ask it for nothing more; kernels that it has forked in a sandbox go on."""
         self.line.close()
+        if isinstance(self.process, Forked):
+            self.process.forget()
 
 
 class Zygote(Source):
@@ -205,22 +212,31 @@ class Zygote(Source):
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else super().said()
 
-    def close(self) -> None:
-        """End it; kernels that it has forked in a sandbox go on."""
-        super().close()
+    def kill(self) -> None:
+        """End it; whoever waits for it is told."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait()
+
+    def close(self) -> None:
+        """End it; kernels that it has forked in a sandbox go on."""
+        super().close()
+        self.kill()
         self._log.close()
 
 
 @contextlib.contextmanager
 def ask(line: socket.socket, question: bytes, files: Iterable[int] = ()) -> Iterator[socket.socket]:
-    """Send a question to a process that may be asked by others, too; where its answer arrives."""
+    """Send a question to a process that others may ask, too; where its answer arrives.
+
+    Raises OSError: BlockingIOError if it has long stopped to read.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         with theirs:
-            socket.send_fds(line, [question], [theirs.fileno(), *files])
+            passed = array.array("i", [theirs.fileno(), *files])
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)
+            line.sendmsg([question], [rights], socket.MSG_DONTWAIT)  # it is read at once, or never
         ours.settimeout(SECONDS)
         yield ours
 
@@ -268,13 +284,15 @@ def get(
         if key in _failed:
             raise ForkError(_failed[key])
         source = _sources.pop(key, None)
-        if source is not None and not source.lives:
+        if source is not None and (source.stalled or not source.lives):
             source.close()
+            if source.stalled:  # so would be what the keeper has
+                _failed[key] = "it does not answer"
+                raise ForkError(_failed[key])
             source = None
         if source is None:
             try:
-                source = (_kept(key, recipe) if shared else None) or _made(recipe, prepare)
-                _proof(source, prove)
+                source = (shared and _kept(key, recipe, prove)) or _made(recipe, prepare, prove)
             except Exception as error:
                 _failed[key] = f"{type(error).__name__}: {error}"
                 raise ForkError(_failed[key]) from None
@@ -284,18 +302,36 @@ def get(
         return source
 
 
-def _made(recipe: Recipe, prepare: Callable[[], None] | None) -> Zygote:
+def _made(
+    recipe: Recipe, prepare: Callable[[], None] | None, prove: Callable[[Source], None]
+) -> Zygote:
     zygote = Zygote(recipe, prepare)
     try:
         zygote.wait()
+        prove(zygote)
     except BaseException:
         zygote.close()
         raise
     return zygote
 
 
-def _kept(key: str, recipe: Recipe) -> Source | None:
-    """From the keeper; None if there is no keeper (any more)."""
+def _kept(key: str, recipe: Recipe, prove: Callable[[Source], None]) -> Source | None:
+    """From the keeper; None if there is no keeper, or what it has does not live to be proved."""
+    source = _asked_for(key, recipe)
+    if source is None:
+        return None
+    try:
+        prove(source)
+    except BaseException:
+        lives = source.lives
+        source.close()
+        if lives:
+            raise
+        return None
+    return source
+
+
+def _asked_for(key: str, recipe: Recipe) -> Source | None:
     if _keeper is None:
         return None
     try:
@@ -309,14 +345,6 @@ def _kept(key: str, recipe: Recipe) -> Source | None:
         return Source(line, Forked(told["pid"]), told["pid"], told["modules"])
     except (OSError, LookupError):
         return None
-
-
-def _proof(source: Source, prove: Callable[[Source], None]) -> None:
-    try:
-        prove(source)
-    except BaseException:
-        source.close()
-        raise
 
 
 @atexit.register
@@ -344,9 +372,14 @@ class Forked:
     def poll(self) -> int | None:
         """None while it runs."""
         if self.returncode is None and select.select([self._handle], [], [], 0)[0]:
+            self.forget()
+        return self.returncode
+
+    def forget(self) -> None:
+        """Look after it no longer, whether it has ended or not."""
+        if self.returncode is None:
             self.returncode = 1
             os.close(self._handle)
-        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Returns when it has ended. Raises subprocess.TimeoutExpired."""

@@ -1,4 +1,6 @@
-"""One process for each set of imports, for all workers on a machine: they need its memory once.
+"""One process for each set of imports, for all workers that are started together.
+
+They need its memory, and the seconds of its imports, once.
 
 Run as a program, `python -m autograder.kernels.keeper FILE`, by `supervise.Workers`. Workers ask
 over the open file FILE, a socket that all of them share: (key, recipe), with the file that the
@@ -13,11 +15,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
-from autograder.kernels import forks
+from autograder.kernels import forks, host
+
+MOST = 12  # sets of imports: notebooks of one assignment, on more cores or fewer
 
 
 class Keeper:
@@ -43,37 +45,35 @@ class Keeper:
 
 
 class Zygotes:
-    """The processes by their keys; the one that was asked for longest ago ends first."""
+    """The processes by their keys; if there are too many, the one that was started first ends."""
 
     def __init__(self) -> None:
         self.all: dict[str, forks.Zygote] = {}
 
     def find(self, key: str, recipe: forks.Recipe) -> forks.Zygote:
         """The one for `key`, started if it is not there; it may not have imported yet."""
-        zygote = self.all.pop(key, None)
-        if zygote is not None and not zygote.lives:
-            zygote.close()
-            zygote = None
-        self.all[key] = zygote or forks.Zygote(recipe)
-        while len(self.all) > forks.MOST:
-            self.all.pop(next(iter(self.all))).close()
+        if key not in self.all or not self.all[key].lives:
+            self.all.pop(key, None)
+            self.all[key] = forks.Zygote(recipe)
+        while len(self.all) > MOST:
+            self.all.pop(next(iter(self.all))).kill()
         return self.all[key]
 
+    def answer(self, key: str, zygote: forks.Zygote, asker: socket.socket) -> None:
+        """Say where to ask it, once it has imported everything, or why it has not.
 
-def answer(zygote: forks.Zygote, asker: socket.socket) -> None:
-    """Say where it can be asked, once it has imported everything, or why it has not."""
-    try:
-        zygote.wait()
-        told = {"pid": zygote.pid, "modules": sorted(zygote.modules)}
-        send(asker, told, [zygote.line.fileno()])
-    except (forks.ForkError, OSError, ValueError) as error:  # the latter two: it has been closed
-        send(asker, {"error": str(error)})
-
-
-def send(asker: socket.socket, told: dict[str, Any], files: Iterable[int] = ()) -> None:
-    """One message; nothing is to be done about a worker that is gone."""
-    with asker, suppress(OSError):
-        socket.send_fds(asker, [json.dumps(told).encode()], list(files))
+        Nothing is said of one that had to end for others.
+        """
+        with asker, suppress(OSError):  # the worker may be gone
+            try:
+                zygote.wait()
+            except forks.ForkError as error:
+                zygote.kill()
+                if self.all.get(key) is zygote:
+                    asker.send(json.dumps({"error": str(error)}).encode())
+            else:
+                told = {"pid": zygote.pid, "modules": sorted(zygote.modules)}
+                socket.send_fds(asker, [json.dumps(told).encode()], [zygote.line.fileno()])
 
 
 def main(door: socket.socket) -> None:
@@ -81,19 +81,21 @@ def main(door: socket.socket) -> None:
 
     All is started in this thread, because it ends with the thread that started it.
     """
+    host.be_the_first_to_go()
     zygotes = Zygotes()
     while True:
         text, files, _, _ = socket.recv_fds(door, forks.MOST_BYTES, 1)
         if not text:
             return
-        asker = socket.socket(fileno=files[0])
-        key, recipe = json.loads(text)
-        try:
-            zygote = zygotes.find(key, forks.Recipe(**recipe))
-        except OSError as error:
-            send(asker, {"error": str(error)})
-            continue
-        threading.Thread(target=answer, args=(zygote, asker), daemon=True).start()
+        with socket.socket(fileno=files[0]) as asker:
+            key, recipe = json.loads(text)
+            try:
+                zygote = zygotes.find(key, forks.Recipe(**recipe))
+            except OSError as error:  # the program cannot be started
+                asker.send(json.dumps({"error": str(error)}).encode())
+                continue
+            arguments = (key, zygote, asker.dup())
+            threading.Thread(target=zygotes.answer, args=arguments, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,14 +16,16 @@ import pytest
 from test_sandbox import REASON, Kernel
 
 from autograder.grading import supervise
-from autograder.kernels import forks
-from autograder.kernels.keeper import Keeper
+from autograder.kernels import forks, sandbox
+from autograder.kernels.client import JudgeKernel
+from autograder.kernels.keeper import MOST, Keeper, Zygotes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks need Linux")
 
 SLOW = "import time; time.sleep(1)"
 BROKEN = "raise ValueError('of no use')"
 ENDS = "import os; os._exit(3)"
+HANGS = "import time; time.sleep(100)"
 
 
 @pytest.fixture
@@ -52,25 +55,38 @@ def get(recipe, key="key", **options):
     return forks.get(key, recipe, shared=True, **options)
 
 
-def answer(source, code, tmp_path):
-    """What `code` writes in a fork of a source."""
-    place = tmp_path / f"said-{time.monotonic_ns()}"
-    request = {
-        "argv": ["python"],
-        "sys_argv": ["python"],
-        "cwd": str(tmp_path),
-        "environment": {},
-        "code": f"import os, sys\nopen({str(place)!r}, 'w').write(str({code}) + '.')",
-        "prints": False,
-        "inside": None,
-    }
-    with open(os.devnull, "wb") as null:
-        source.fork(request, [null.fileno()])
-    end = time.monotonic() + 10
-    while not (place.exists() and place.read_text().endswith(".")):
+def is_kept(keeper, source):
+    """Whether the keeper has started it, not this process."""
+    return source.lives and psutil.Process(source.pid).ppid() == keeper.process.pid
+
+
+def request(code, folder="/"):
+    """What a source is asked, for a fork outside every sandbox that runs `code`."""
+    names = {"argv": ["python"], "sys_argv": ["python"], "cwd": str(folder), "environment": {}}
+    return {**names, "prints": False, "inside": None, "code": code}
+
+
+def writes(path, what):
+    """Code that writes what an expression is into a file, all at once."""
+    draft = f"{path}.draft"
+    write = f"open({draft!r}, 'w').write(str({what}))"
+    return f"import os, sys\n{write}\nos.rename({draft!r}, {str(path)!r})"
+
+
+def wait_for(path, seconds=10):
+    end = time.monotonic() + seconds
+    while not path.exists():
         assert time.monotonic() < end
         time.sleep(0.01)
-    return place.read_text()[:-1]
+    return path.read_text()
+
+
+def answer(source, what, folder):
+    """What an expression is in a fork of a source."""
+    place = folder / f"said-{time.monotonic_ns()}"
+    with open(os.devnull, "wb") as null:
+        source.fork(request(writes(place, what), folder), [null.fileno()])
+    return wait_for(place)
 
 
 def ended(pids, seconds=10):
@@ -85,39 +101,44 @@ def ended(pids, seconds=10):
 
 def test_a_source_of_the_keeper_forks(keeper, recipe, tmp_path):
     source = get(recipe(one="number = 5"))
-    assert psutil.Process(source.pid).ppid() == keeper.process.pid
+    assert is_kept(keeper, source)
     assert "one" in source.modules
     assert answer(source, "sys.modules['one'].number", tmp_path) == "5"
     assert answer(source, "os.getppid()", tmp_path) == str(source.pid)
     assert get(recipe()) is source
 
 
-def test_two_who_ask_get_the_same_at_the_same_time(keeper, recipe, tmp_path):
-    """Each hears its own answers, although they ask over one socket."""
+def test_each_hears_its_own_answers(keeper, recipe, tmp_path):
+    """Although all ask over one socket, and at the same time."""
     program = f"""
 import json, socket, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parent.parent)!r}]
+from test_keeper import request, writes
 from autograder.kernels import forks
 forks.share(socket.socket(fileno={keeper.door.fileno()}))
 source = forks.get("key", forks.Recipe(**json.loads(sys.argv[1])), shared=True)
-request = {{"argv": ["x"], "sys_argv": ["x"], "cwd": "/", "environment": {{}}, "code": "",
-           "prints": False, "inside": None}}
-print(source.pid, *[source.fork(request, [2]) for _ in range(50)])
+print(source.pid)
+for number in range(30):
+    place = f"{tmp_path}/{{sys.argv[2]}}-{{number}}"
+    print(source.fork(request(writes(place, "os.getpid()")), [2]))
 """
     asked = json.dumps(vars(recipe(slow=SLOW)))
-    command = [sys.executable, "-c", program, asked]
     options = {"pass_fds": [keeper.door.fileno()], "stdout": subprocess.PIPE, "text": True}
-    asking = [subprocess.Popen(command, **options) for _ in range(3)]
-    pids = [process.communicate(timeout=60)[0].split() for process in asking]
-    assert [len(found) for found in pids] == [51] * 3
-    assert len({found[0] for found in pids}) == 1
-    assert len({pid for found in pids for pid in found[1:]}) == 150
+    asking = [
+        subprocess.Popen([sys.executable, "-c", program, asked, name], **options) for name in "abc"
+    ]
+    told = [process.communicate(timeout=60)[0].split() for process in asking]
+    sources = {found.pop(0) for found in told}
+    assert len(sources) == 1
+    assert psutil.Process(int(sources.pop())).ppid() == keeper.process.pid
+    for name, found in zip("abc", told, strict=True):
+        assert [wait_for(tmp_path / f"{name}-{number}") for number in range(30)] == found
 
 
 def test_different_imports_do_not_wait_for_each_other(keeper, recipe, tmp_path):
     with forks.ask(keeper.door, json.dumps(["1", vars(recipe(slow=SLOW))]).encode()) as slow:
         start = time.monotonic()
-        assert get(recipe(quick=""), "2").lives
+        assert is_kept(keeper, get(recipe(quick=""), "2"))
         assert time.monotonic() - start < 1
         assert slow.recv(100)
 
@@ -134,29 +155,85 @@ def test_why_there_is_nothing_to_fork(keeper, recipe, sources, reason):
     for _ in range(2):
         with pytest.raises(forks.ForkError, match=reason):
             get(recipe(**sources))
-    assert get(recipe(fine=""), "another").lives
+    assert is_kept(keeper, get(recipe(fine=""), "another"))
 
 
 def test_a_program_that_cannot_be_started(keeper):
     nowhere = forks.Recipe([], {}, ["/no/such/program", forks.PROGRAM_HERE])
     with pytest.raises(forks.ForkError, match="no/such/program"):
         get(nowhere)
-    assert get(forks.Recipe([], {}), "another").lives
+    assert is_kept(keeper, get(forks.Recipe([], {}), "another"))
 
 
 def test_one_that_was_killed_is_replaced(keeper, recipe):
     first = get(recipe(one=""))
     os.kill(first.pid, 9)
     assert ended([first.pid])
-    with pytest.raises(forks.ForkError):
+    with pytest.raises(forks.ForkError, match="ended without a word"):
         first.fork({}, [])
-    assert get(recipe(one="")).pid != first.pid
+    second = get(recipe(one=""))
+    assert is_kept(keeper, second)
+    assert second.pid != first.pid
 
 
-def test_the_one_that_was_asked_for_longest_ago_ends(keeper, recipe):
-    sources = [get(recipe(one=""), str(number)) for number in range(forks.MOST + 1)]
-    assert ended([sources[0].pid])
-    assert all(source.lives for source in sources[1:])
+def test_too_many_sets_of_imports(keeper, recipe):
+    files = len(os.listdir("/proc/self/fd"))
+    pids = [get(recipe(one=""), str(number)).pid for number in range(MOST + 2)]
+    assert ended(pids[:2])
+    assert all(map(psutil.pid_exists, pids[2:]))
+    forks.close_all()
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
+@pytest.mark.parametrize("dies", ["the keeper", "what is to be forked"])
+def test_what_dies_while_it_is_proved(keeper, recipe, tmp_path, dies):
+    seen = []
+
+    def prove(source):
+        seen.append(source.pid)
+        if len(seen) == 1:
+            os.kill(keeper.process.pid if dies == "the keeper" else source.pid, 9)
+            assert ended([source.pid])
+        assert answer(source, "5", tmp_path) == "5"
+
+    source = get(recipe(one=""), prove=prove)
+    assert seen == [seen[0], source.pid]
+    assert psutil.Process(source.pid).ppid() == os.getpid()
+
+
+def test_what_does_not_stand_its_trial(keeper, recipe):
+    def prove(source):
+        raise sandbox.SandboxUnavailable("a wall is missing")
+
+    for _ in range(2):
+        with pytest.raises(forks.ForkError, match="a wall is missing"):
+            get(recipe(one=""), prove=prove)
+    assert is_kept(keeper, get(recipe(one=""), "another"))
+
+
+def test_one_that_does_not_answer_is_not_asked_again(keeper, recipe, monkeypatch):
+    source = get(recipe(one=""))
+    os.kill(source.pid, signal.SIGSTOP)
+    monkeypatch.setattr(forks, "SECONDS", 0.5)
+    with pytest.raises(forks.ForkError, match="it does not answer"):
+        source.fork({}, [])
+    start = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(forks.ForkError, match="it does not answer"):
+            get(recipe(one=""))
+    assert time.monotonic() - start < 0.4
+
+
+def test_an_import_that_does_not_end_is_ended(recipe, monkeypatch):
+    monkeypatch.setattr(forks, "SECONDS", 1)
+    zygotes = Zygotes()
+    hanging = zygotes.find("key", recipe(hangs=HANGS))
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        zygotes.answer("key", hanging, theirs)
+        assert "no answer in 1 s" in json.loads(ours.recv(1000))["error"]
+    assert not hanging.lives
+    hanging.close()
 
 
 def test_without_the_keeper_each_has_its_own(keeper, recipe, tmp_path):
@@ -175,16 +252,20 @@ def test_who_stops_listening_stops_nobody(keeper, recipe, tmp_path):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs, open(os.devnull) as null:
         ours.close()
-        request = {"argv": [], "sys_argv": [], "cwd": "/", "environment": {}, "inside": None}
-        text = json.dumps(request | {"code": "", "prints": False}).encode()
+        text = json.dumps(request("")).encode()
         socket.send_fds(source.line, [text], [theirs.fileno(), null.fileno()])
     assert answer(source, "1", tmp_path) == "1"
-    assert get(recipe(two=""), "2").lives
+    assert is_kept(keeper, get(recipe(two=""), "2"))
 
 
-def test_what_judges_are_forks_of_is_no_one_elses(keeper):
-    source = forks.get("judge", forks.Recipe([], {}))
-    assert psutil.Process(source.pid).ppid() == os.getpid()
+def test_judges_are_forks_of_what_ends_with_their_worker(keeper):
+    judge = JudgeKernel(2**20, {})
+    try:
+        judge.wait_until_ready()
+        process = psutil.Process(judge.km.provisioner.pid)
+        assert process.parent().ppid() == os.getpid()
+    finally:
+        judge.close()
 
 
 @pytest.mark.skipif(REASON is not None, reason=str(REASON))
