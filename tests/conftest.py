@@ -28,6 +28,7 @@ SLOW = [
     "test_nbgrader_sample",
     "test_sandbox",
     "test_forks",
+    "test_keeper",
     "test_browser",
     "test_site_browser",
     "test_jupyterlab",
