@@ -178,9 +178,9 @@ class NotebookRun:
                     f"environment of the kernel {self.nb.metadata.kernelspec.name!r}"
                 )
         end = len(self.nb.cells)
-        for index, cell, stage in syntax.stages(self.nb.cells):
+        for index, _, stage in syntax.stages(self.nb.cells):
             with self._clock(stage):
-                step = self._run_test if syntax.is_test(cell) else self._run_cell
+                step = self._run_test if stage == "tests" else self._run_cell
                 self._attempt(index, step, index)
             if self.given_up:
                 end = index

@@ -30,7 +30,7 @@ from traitlets import default
 from autograder.api import wire
 from autograder.kernels import forks
 from autograder.kernels.judge import ENDED_PYTHON, ends_python
-from autograder.kernels.sandbox import Provisioner
+from autograder.kernels.sandbox import KERNEL_MODULES, Provisioner
 
 MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
 MAX_QUEUE = 256  # messages that wait to be read
@@ -38,7 +38,7 @@ MAX_MESSAGE_BYTES = 4 * 2**20
 RETRY_MS = 5  # between attempts to reach a kernel that is not there yet
 ANSWER_SECONDS = 20  # for a question that takes no time
 GRACE_SECONDS = 5  # to come back after an interrupt
-JUDGE_MODULES = ["ipykernel.kernelapp", "ipykernel.debugger", "numpy", "autograder.kernels.judge"]
+JUDGE_MODULES = [*KERNEL_MODULES, "numpy", "autograder.kernels.judge"]
 _RESTORE = "__import__('autograder.api.agent', fromlist=['agent']).restore_ipython()"
 
 

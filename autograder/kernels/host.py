@@ -132,7 +132,7 @@ def path_with_tools() -> str:
 
 
 def be_the_first_to_go() -> None:
-    """If the machine runs out of memory, this process goes before the worker (kernels: first)."""
+    """If the machine runs out of memory, this process goes before its parent (kernels: first)."""
     try:
         Path("/proc/self/oom_score_adj").write_text("500")
     except OSError:  # not on Linux

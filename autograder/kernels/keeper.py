@@ -70,10 +70,16 @@ class Zygotes:
             except forks.ForkError as error:
                 zygote.kill()
                 if self.all.get(key) is zygote:
-                    asker.send(json.dumps({"error": str(error)}).encode())
+                    refuse(asker, error)
             else:
                 told = {"pid": zygote.pid, "modules": sorted(zygote.modules)}
                 socket.send_fds(asker, [json.dumps(told).encode()], [zygote.line.fileno()])
+
+
+def refuse(asker: socket.socket, error: Exception) -> None:
+    """Say why there is nothing to fork; the worker may be gone."""
+    with suppress(OSError):
+        asker.send(json.dumps({"error": str(error)}).encode())
 
 
 def main(door: socket.socket) -> None:
@@ -92,7 +98,7 @@ def main(door: socket.socket) -> None:
             try:
                 zygote = zygotes.find(key, forks.Recipe(**recipe))
             except OSError as error:  # the program cannot be started
-                asker.send(json.dumps({"error": str(error)}).encode())
+                refuse(asker, error)
                 continue
             arguments = (key, zygote, asker.dup())
             threading.Thread(target=zygotes.answer, args=arguments, daemon=True).start()

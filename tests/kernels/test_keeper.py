@@ -165,6 +165,14 @@ def test_a_program_that_cannot_be_started(keeper):
     assert is_kept(keeper, get(forks.Recipe([], {}), "another"))
 
 
+def test_who_is_gone_before_the_refusal(keeper, recipe):
+    nowhere = {"modules": [], "environment": {}, "command": ["/no/such", forks.PROGRAM_HERE]}
+    for number in range(50):
+        with forks.ask(keeper.door, json.dumps([str(number), nowhere]).encode()):
+            pass
+    assert is_kept(keeper, get(recipe(one="")))
+
+
 def test_one_that_was_killed_is_replaced(keeper, recipe):
     first = get(recipe(one=""))
     os.kill(first.pid, 9)
