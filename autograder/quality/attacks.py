@@ -232,7 +232,9 @@ def find_problems(outcomes: list[Outcome], traces: list[str]) -> list[str]:
         points = outcome.points["ours"] or 0.0
         if points > outcome.due:
             problems.append(f"{outcome.name}: {points} points, {outcome.due:g} were its due")
-        if not outcome.alerts and not outcome.attacker.no_alert:
+        if not outcome.alerts and outcome.points["ours"] is None:
+            problems.append(f"{outcome.name}: not graded, and no alert says why")
+        elif not outcome.alerts and not outcome.attacker.no_alert:
             problems.append(f"{outcome.name}: no alert")
         if outcome.leaked:
             problems.append(f"{outcome.name}: {outcome.leaked} bytes of hidden tests leaked")
