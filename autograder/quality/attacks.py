@@ -86,6 +86,7 @@ class Graded:
     scripts: list[str] = field(default_factory=list)  # and what the sandbox let it do
     seconds: float = 0.0
     pages: str = ""  # all text that the student may read
+    failed: str = ""  # why nothing was graded
 
 
 @dataclass
@@ -100,6 +101,7 @@ class Outcome:
     alerts: list[str] = field(default_factory=list)
     leaked: int = 0  # bytes
     seconds: float = 0.0  # by ours
+    failed: str = ""  # why ours graded nothing
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -197,7 +199,7 @@ def _take(run: Run, graded: dict[str, Graded]) -> None:
         outcome.points[run.grader] = found.points
         if run.grader != "ours":
             continue
-        outcome.alerts, outcome.seconds = found.alerts, found.seconds
+        outcome.alerts, outcome.seconds, outcome.failed = found.alerts, found.seconds, found.failed
         outcome.leaked += sum(map(len, found.leaks))
         outcome.problems += found.scripts
         if run.kind == "stops" and not found.complete:
@@ -233,7 +235,8 @@ def find_problems(outcomes: list[Outcome], traces: list[str]) -> list[str]:
         if points > outcome.due:
             problems.append(f"{outcome.name}: {points} points, {outcome.due:g} were its due")
         if not outcome.alerts and outcome.points["ours"] is None:
-            problems.append(f"{outcome.name}: not graded, and no alert says why")
+            why = outcome.failed or "no reason is on record"
+            problems.append(f"{outcome.name}: not graded, and no alert says why ({why})")
         elif not outcome.alerts and not outcome.attacker.no_alert:
             problems.append(f"{outcome.name}: no alert")
         if outcome.leaked:
@@ -450,7 +453,13 @@ def _earned(folder: Path, assignment: str) -> dict[str, Graded]:
     rows = Course(folder).rows(assignment)
     seconds = _seconds(folder, assignment)
     return {
-        name: Graded(_points(row), row.alerts, _is_complete(row), seconds=seconds.get(name, 0.0))
+        name: Graded(
+            _points(row),
+            row.alerts,
+            _is_complete(row),
+            seconds=seconds.get(name, 0.0),
+            failed="; ".join(filter(None, [row.failed, *row.reasons.values()])),
+        )
         for name, row in rows.items()
     }
 
