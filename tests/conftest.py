@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 
 import pytest
-from helpers import make_course
+from helpers import EVERYTHING, PARTS, make_course, part
 
 # What takes longest comes first, so that no process is left alone with it at the end, and is left
 # out by `make test-fast`.
@@ -49,6 +49,12 @@ def pytest_configure() -> None:
         from absl import logging
 
         logging.get_absl_handler().python_handler.stream = sys.__stderr__
+
+
+def pytest_report_header() -> str:
+    """Which part of the long lists runs, and how to ask for it again."""
+    which = "all" if EVERYTHING else part()
+    return f"long lists: COURSE_TESTS={which} (0 to {PARTS - 1}: one part of them, all: everything)"
 
 
 @pytest.hookimpl(optionalhook=True)
