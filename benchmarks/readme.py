@@ -147,10 +147,10 @@ def recipes() -> str:
         whose = "" if race["target"] == found["printed"] else " (its best here)"
         rows.append([found["lecture"], name, *per_epoch, f"{race['target']:.3f}{whose}"])
         rows[-1] += [_until(found[key], race[key]) for key in ("source", "ours")]
-        at_least = "" if race["source"] else "≥ "
-        rows[-1].append(f"{at_least}{race['times_faster']:.1f}" if race["ours"] else "–")
+        races = [race, *found.get("other_seeds", {}).values()]
+        rows[-1].append(", ".join(map(_factor, races)))
     header = ["lecture", "network", "epoch, source", "epoch, here", "accuracy of the source"]
-    header += ["seconds to it, source", "seconds to it, here", "times faster"]
+    header += ["seconds to it, source", "seconds to it, here", "times faster (by seed)"]
     waits = [
         f"{found['source']['waited']:.0f} of {found['source']['seconds']:.0f} s ({name})"
         for name, found in networks()
@@ -158,6 +158,11 @@ def recipes() -> str:
     ]
     waiting = f"The sources' times include waiting between epochs: {', '.join(waits)}."
     return f"{table(header, rows)}\n\n{waiting}"
+
+
+def _factor(race: dict) -> str:
+    at_least = "" if race["source"] else "≥ "
+    return f"{at_least}{race['times_faster']:.1f}" if race["ours"] else "–"
 
 
 def _until(run: dict, seconds: float | None) -> str:
@@ -173,8 +178,10 @@ def profiles() -> str:
         shares = [f"{part / total:.0%}" for part in (making, forward, sum(parts.values()))]
         operators = list(found["profile"].get("operators", {}).items())[:2]
         costly = ", ".join(f"`{key}` {share:.0%}" for key, share in operators)
-        rows.append([name, f"{total:.0f} ms", *shares, costly or "–"])
-    header = ["network", "a batch", "making it", "forward", "backward and update"]
+        alone = found["profile"].get("products_alone_ms")
+        products = f"{alone:.0f} ms" if alone else "–"
+        rows.append([name, f"{total:.0f} ms", *shares, products, costly or "–"])
+    header = ["network", "a batch", "making it", "forward", "backward and update", "products alone"]
     return table([*header, "costliest operators"], rows)
 
 

@@ -1,6 +1,7 @@
 """Seconds until a network reads reviews as well as its source printed: its recipe, and ours.
 
 python benchmarks/recipes.py [NAME ...]    # writes benchmarks/results/recipes.json
+python benchmarks/recipes.py --seeds 1 2 -- NAME ...    # from other starts: who wins by how much
 
 Ours are the cells of the lectures themselves. The sources' recipes are written anew here from what
 they state: every review padded to full length, a constant rate, no clipping, and for lecture 3 a
@@ -25,6 +26,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from subprocess import PIPE, run
 from types import SimpleNamespace
@@ -40,6 +42,7 @@ PATIENCE = 600  # seconds of training
 PARTS = 4  # of an epoch: a score after each
 PROFILED = 30  # batches
 QUIET = {"MPLBACKEND": "agg", "TQDM_DISABLE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+AS_IN_LECTURES = {"TF_ENABLE_ONEDNN_OPTS": "0"}  # of the kernel that they run in
 GOAL = 5
 
 
@@ -172,16 +175,17 @@ def keras_accuracy(model: object, ids: np.ndarray, labels: np.ndarray) -> float:
 # ------------------------------------------------------------------- lecture 2
 
 
-def simple_rnn() -> tuple[dict, dict, dict]:
+def simple_rnn(seed: int) -> tuple[dict, dict, dict]:
     """SimpleRNN(5) on the last 30 words; the lecture itself trains as its source does."""
-    lecture = Lecture("02", "imports seed setup as-written load reads train fit adam dropout-build")
+    cells = "imports seed setup as-written load reads train fit adam dropout-build"
+    lecture = Lecture("02", cells, seed)
     names, clocks = lecture.names, []
     train, valid = names.reads("train"), names.reads("valid")
     names.Progress = clocked(names.Progress, lambda net: keras_accuracy(net, *valid), clocks)
-    names.keras.utils.set_random_seed(0)
+    names.keras.utils.set_random_seed(seed)
     rmsprop = names.keras.optimizers.RMSprop(1e-4)
     names.fit(names.build(), train, 10, lambda num_steps: rmsprop, valid, 32)
-    names.keras.utils.set_random_seed(0)
+    names.keras.utils.set_random_seed(seed)
     names.fit(names.build_dropout(0.3, 0.5), train, 4, names.adam, valid)
     kept = clocks[0].result(), clocks[1].result()
     model = names.build_dropout(0.3, 0.5)
@@ -199,11 +203,12 @@ def simple_rnn() -> tuple[dict, dict, dict]:
 def battlefield(cells: str, train: str, source: Callable) -> Callable:
     """A network of lecture 3, and what its source did instead."""
 
-    def measure() -> tuple[dict, dict, dict]:
-        lecture = Lecture("03", "imports settings corpus load cut splits batches fit accuracy")
+    def measure(seed: int) -> tuple[dict, dict, dict]:
+        parts = "imports settings corpus load cut splits batches fit accuracy"
+        lecture = Lecture("03", parts, seed)
         names = lecture.run(f"fit-loop search-file memory compete embedding max-over-time {cells}")
-        names.torch.manual_seed(0)
-        theirs = padded_training(names, source(names))
+        names.torch.manual_seed(seed)
+        theirs = padded_training(names, source(names), seed)
         plain_batches = names.batches
 
         def compete(name: str, model: object, data: object, **settings: object) -> dict:
@@ -233,9 +238,9 @@ def battlefield(cells: str, train: str, source: Callable) -> Callable:
     return measure
 
 
-def padded_training(names: SimpleNamespace, model: object) -> dict:
+def padded_training(names: SimpleNamespace, model: object, seed: int) -> dict:
     """Source C's way: full length, batches of 64, Adam at 0.001, five epochs."""
-    torch, rng = names.torch, np.random.default_rng(0)
+    torch, rng = names.torch, np.random.default_rng(seed)
     optimizer = torch.optim.Adam(model.parameters())
     x = names.imdb.pad(names.film.train.x, names.MAXLEN)
     y = names.film.train.y.astype("float32")
@@ -292,9 +297,10 @@ def plain_feed_forward(names: SimpleNamespace) -> object:
 # ------------------------------------------------------------------- lecture 4
 
 
-def packed_lstm() -> tuple[dict, dict, dict]:
+def packed_lstm(seed: int) -> tuple[dict, dict, dict]:
     """The packed LSTM; its source packs batches of any lengths and knows every word."""
-    lecture = Lecture("04", "setup setup-course settings forget-bias table shuffle split tokenizer")
+    cells = "setup setup-course settings forget-bias table shuffle split tokenizer"
+    lecture = Lecture("04", cells, seed)
     lecture.run("tokens vocabulary vocabulary-size vocabulary-choice dataset dataset-make collate")
     lecture.run("bucket last-state model model-count train-functions train-epoch train")
     names = lecture.run("ladder-settings ladder-run")
@@ -311,7 +317,7 @@ def packed_lstm() -> tuple[dict, dict, dict]:
         return plain_epoch(model, Watched(loader, ours[0]), *settings)
 
     torch, words = names.torch, names.full_vocabulary
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     published = names.PackedLSTM(len(words))
     published.packed = True
     optimizer = torch.optim.Adam(published.parameters())
@@ -350,13 +356,14 @@ class Watched:
 def keras_reader(name: str, cells: str, train: str) -> Callable:
     """A network of lecture 5; its source padded to 500 and trained at a constant rate."""
 
-    def measure() -> tuple[dict, dict, dict]:
-        lecture = Lecture("05", "imports seed settings load-reviews batches dataset recipe fit")
+    def measure(seed: int) -> tuple[dict, dict, dict]:
+        parts = "imports seed settings load-reviews batches dataset recipe fit"
+        lecture = Lecture("05", parts, seed)
         names, keras = lecture.names, lecture.names.keras
         names.runs = {}
         lecture.define("long-memory")
         lecture.run(cells)
-        keras.utils.set_random_seed(0)
+        keras.utils.set_random_seed(seed)
         ours_model = getattr(names, name.lower().replace("-", "_"))
         plain = keras.Sequential(
             [
@@ -399,7 +406,7 @@ def profile_torch(torch: object, model: object, batches: Iterable[tuple]) -> dic
     loss_function = torch.nn.BCEWithLogitsLoss()
     parts = {"batch": 0.0, "forward": 0.0, "backward": 0.0, "update": 0.0}
     model.train()
-    batches, count = iter(batches), 0
+    shapes = []
     with torch.profiler.profile() as profiler:
         clock = time.perf_counter()
 
@@ -409,7 +416,7 @@ def profile_torch(torch: object, model: object, batches: Iterable[tuple]) -> dic
             parts[part] += now - clock
             clock = now
 
-        for inputs, labels in batches:
+        for _, (inputs, labels) in zip(range(PROFILED), batches, strict=False):
             note("batch")
             optimizer.zero_grad()
             logits = model(*inputs) if isinstance(inputs, tuple) else model(inputs)
@@ -419,13 +426,12 @@ def profile_torch(torch: object, model: object, batches: Iterable[tuple]) -> dic
             note("backward")
             optimizer.step()
             note("update")
-            count += 1
-            if count == PROFILED:
-                break
+            shapes.append(shape_of(inputs))
     costly = sorted(profiler.key_averages(), key=lambda e: -e.self_cpu_time_total)
     total = sum(event.self_cpu_time_total for event in costly)
     operators = {e.key: round(e.self_cpu_time_total / total, 3) for e in costly[:4]}
-    return {"ms_per_batch": milliseconds(parts, count), "operators": operators}
+    alone = products_alone(torch_products(torch, model), shapes)
+    return {"ms_per_batch": milliseconds(parts, len(shapes)), "operators": operators} | alone
 
 
 def profile_keras(model: object, batches: Iterable[tuple]) -> dict:
@@ -440,7 +446,80 @@ def profile_keras(model: object, batches: Iterable[tuple]) -> dict:
         "forward": forward,
         "backward and update": max(0.0, whole - forward),
     }
-    return {"ms_per_batch": milliseconds(parts, len(batches))}
+    alone = products_alone(keras_products(model), [shape_of(ids) for _, (ids, _) in batches])
+    return {"ms_per_batch": milliseconds(parts, len(batches))} | alone
+
+
+def shape_of(inputs: object) -> tuple[int, float]:
+    """Reviews and steps of a batch: ids (N, T), or a pair of (words, lengths) that is packed."""
+    if isinstance(inputs, tuple):
+        return len(inputs[1]), float(inputs[1].sum()) / len(inputs[1])
+    return inputs.shape[0], inputs.shape[1]
+
+
+# (columns of the input, columns of the state or 0, columns of the result, words per step)
+Product = tuple[int, int, int, int]
+
+
+def torch_products(torch: object, model: object) -> list[Product]:
+    """The products of PyTorch's recurrent layers."""
+    gates = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1}
+    layers = [m for m in model.modules() if isinstance(m, torch.nn.RNNBase)]
+    return [(m.input_size, m.hidden_size, gates[m.mode] * m.hidden_size, 1) for m in layers]
+
+
+def keras_products(model: object) -> list[Product]:
+    """The products of Keras's convolutions and recurrent layers."""
+    found, every = [], 1
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind == "Conv1D":
+            width, channels, filters = layer.kernel.shape
+            found.append((width * channels, 0, filters, every))
+        elif kind == "MaxPooling1D":
+            every *= layer.pool_size[0]
+        elif kind in ("SimpleRNN", "LSTM"):
+            kernel, recurrent, bias = layer.get_weights()
+            found.append((len(kernel), len(recurrent), len(bias), every))
+    return found
+
+
+def products_alone(products: list[Product], shapes: list[tuple[int, float]]) -> dict[str, float]:
+    """Milliseconds per batch that the products take by themselves, forward and backward.
+
+    That is the least that arithmetic costs: the same sizes in the same order, one product per step
+    where the state goes in, by PyTorch on one core, without gates, copies and bookkeeping.
+    """
+    if not products:
+        return {}
+    import torch
+
+    torch.set_num_threads(1)
+    seconds = sum(
+        min(_seconds_of(torch, each, *shape) for _ in range(3))
+        for each in products
+        for shape in shapes
+    )
+    return {"products_alone_ms": round(1000 * seconds / len(shapes), 1)}
+
+
+def _seconds_of(torch: object, sizes: Product, reviews: int, words: float) -> float:
+    inputs, state, results, every = sizes
+    steps = round(words / every)
+    x, out = torch.rand(reviews * steps, inputs), torch.rand(reviews * steps, results)
+    states, out_step = torch.rand(reviews * steps, state), torch.rand(reviews, results)
+    weights, weights_state = torch.rand(inputs, results), torch.rand(state, results)
+    start = time.perf_counter()
+    torch.mm(x, weights, out=out)
+    torch.mm(out, weights.t())
+    torch.mm(x.t(), out)
+    if state:
+        for step in states.split(reviews):
+            torch.mm(step, weights_state, out=out_step)
+        for step in states.split(reviews):
+            torch.mm(out_step, weights_state.t(), out=step)
+        torch.mm(states.t(), out)
+    return time.perf_counter() - start
 
 
 def second_round(step: Callable, batches: list[tuple]) -> float:
@@ -508,10 +587,10 @@ def race(printed: float | None, source: dict, ours: dict) -> dict:
     return {"target": target, "source": theirs, "ours": reached, "times_faster": factor}
 
 
-def measure(name: str) -> dict:
-    """Both recipes of a network."""
+def measure(name: str, seed: int) -> dict:
+    """Both recipes of a network, from the start that `seed` makes."""
     lecture, printed, both = RECIPES[name]
-    source, ours, profile = both()
+    source, ours, profile = both(seed)
     found = {"lecture": lecture, "printed": printed, "race": race(printed, source, ours)}
     return found | {"source": source, "ours": ours, "profile": profile}
 
@@ -520,24 +599,31 @@ def main(arguments: list[str]) -> int:
     """Measure the networks one after the other, each in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(RECIPES)}")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(RECIPES))
     if unknown:
         parser.error(f"expected names among {list(RECIPES)}, found {unknown}")
     if options.here:
-        print(json.dumps(measure(options.names[0])))
+        print(json.dumps(measure(options.names[0], options.seeds[0])))
         return 0
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results["command"] = "python benchmarks/recipes.py"
-    for name in options.names or RECIPES:
-        command = [sys.executable, __file__, "--here", name]
-        environment = os.environ | QUIET
+    first = [name for name in options.names or RECIPES if name not in results]
+    if first and 0 not in options.seeds:
+        parser.error(f"expected results of seed 0 to add others to; measure it first for {first}")
+    for name, seed in product(options.names or RECIPES, options.seeds):
+        command = [sys.executable, __file__, "--here", "--seeds", str(seed), "--", name]
+        environment = os.environ | QUIET | AS_IN_LECTURES
         answer = run(command, stdout=PIPE, text=True, check=True, env=environment)
-        results[name] = json.loads(answer.stdout.splitlines()[-1])
-        results[name]["cores"] = len(os.sched_getaffinity(0))
+        found = json.loads(answer.stdout.splitlines()[-1])
+        if seed:
+            results[name].setdefault("other_seeds", {})[str(seed)] = found["race"]
+        else:
+            results[name] = found | {"cores": len(os.sched_getaffinity(0))}
         write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")
-        print(name, json.dumps(results[name]), flush=True)
+        print(name, seed, json.dumps(found), flush=True)
     factors = [results[name]["race"]["times_faster"] for name in RECIPES if name in results]
     return int(any(factor is None or factor < GOAL for factor in factors))
 

@@ -143,3 +143,18 @@ def test_a_clock_scores_each_quarter_and_stops_meanwhile(monkeypatch):
     with pytest.raises(recipes.PatienceError):
         list(clock.watch("abcdef"))
     assert clock.done == 8
+
+
+def test_the_products_of_a_network_are_known_by_their_sizes():
+    torch = pytest.importorskip("torch")
+    lstm = torch.nn.LSTM(3, 5, batch_first=True)
+    assert recipes.torch_products(torch, torch.nn.Sequential(lstm)) == [(3, 5, 20, 1)]
+    keras = pytest.importorskip("keras")
+    layers = [keras.layers.Conv1D(4, 3), keras.layers.MaxPooling1D(2), keras.layers.LSTM(6)]
+    model = keras.Sequential([keras.Input((None, 7)), *layers])
+    assert recipes.keras_products(model) == [(21, 0, 4, 1), (4, 6, 24, 2)]
+    lengths = torch.tensor([2, 4])
+    assert recipes.shape_of((torch.zeros(2, 4), lengths)) == (2, 3.0)
+    alone = recipes.products_alone(recipes.keras_products(model), [(2, 8), (3, 6)])
+    assert alone["products_alone_ms"] > 0
+    assert recipes.products_alone([], [(2, 8)]) == {}
