@@ -155,6 +155,6 @@ def test_the_products_of_a_network_are_known_by_their_sizes():
     assert recipes.keras_products(model) == [(21, 0, 4, 1), (4, 6, 24, 2)]
     lengths = torch.tensor([2, 4])
     assert recipes.shape_of((torch.zeros(2, 4), lengths)) == (2, 3.0)
-    alone = recipes.products_alone(recipes.keras_products(model), [(2, 8), (3, 6)])
+    alone = recipes.products_alone(recipes.keras_products(model), [(64, 400), (64, 300)])
     assert alone["products_alone_ms"] > 0
     assert recipes.products_alone([], [(2, 8)]) == {}
