@@ -4,14 +4,15 @@
     claim("length costs time only beyond 30 words", times[1] < 1.2 * times[0] < times[2], times)
     claim.above("the LSTM reads better than counting words", lstm, tfidf)
 
-Each call asserts, prints one line and enters the claim into the lecture's results, where
-`make claims` reads it for every seed on file. Its name is a literal, so that a claim without a
-result is noticed. With COURSE_QUICK=1 a claim is skipped by name: small runs prove nothing.
+Each call prints one line and enters the claim into the lecture's results, where `make claims`
+reads it for every seed on file and fails if it does not hold. Who runs a lecture on a processor
+that computes or times something otherwise reads ✗, and the lecture goes on. A claim's name is a
+literal, so that one without a result is noticed. With COURSE_QUICK=1 it is skipped by name: small
+runs prove nothing.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from data import registry
 
 KEY = "claims"  # where a lecture's results hold them
-RECORD = "COURSE_CLAIMS"  # set to "record": a claim that fails is noted, and the lecture goes on
+NOT_HERE = " (not so in this run; the text is about the published outputs)"
 
 
 class Claims:
@@ -29,10 +30,10 @@ class Claims:
         self._made: dict[str, dict[str, Any]] = results.setdefault(KEY, {})
 
     def __call__(self, name: str, holds: object, shown: object = "") -> None:
-        """Assert `holds`; `shown` is what the claim is about, printed behind its name.
+        """Say whether it `holds`; `shown` is what it is about, printed behind its name.
 
-        Numbers in `shown` are printed with three digits; give a text for units. Raises
-        AssertionError if it does not hold, ValueError if the name was claimed before.
+        Numbers in `shown` are printed with three digits; give a text for units. Raises ValueError
+        if the name was claimed before.
         """
         self._enter(name, holds, _text(shown))
 
@@ -55,9 +56,7 @@ class Claims:
             return
         self._made[name] = {"holds": holds, "shown": text, **(values or {})}
         line = f"{name}: {text}" if text else name
-        if not holds and os.environ.get(RECORD) != "record":
-            raise AssertionError(f"this claim does not hold here: {line}")
-        print("✓" if holds else "✗", line)
+        print(f"✓ {line}" if holds else f"✗ {line}{NOT_HERE}")
 
 
 def _text(shown: object) -> str:

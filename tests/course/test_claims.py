@@ -1,4 +1,4 @@
-"""Claims of a lecture: asserted, printed, recorded; and held against every seed."""
+"""Claims of a lecture: printed, recorded; and held against every seed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ import claims
 @pytest.fixture(autouse=True)
 def _in_full(monkeypatch):
     monkeypatch.delenv("COURSE_QUICK", raising=False)
-    monkeypatch.delenv("COURSE_CLAIMS", raising=False)
 
 
-def test_a_claim_asserts_prints_and_is_recorded(capsys):
+def test_a_claim_is_printed_and_recorded(capsys):
     results = {}
     claim = Claims(results)
     claim("time grows", 1 < 2, [1.0, 2.25])
@@ -33,17 +32,14 @@ def test_a_claim_asserts_prints_and_is_recorded(capsys):
     )
     assert results["claims"]["time grows"] == {"holds": True, "shown": "1, 2.25"}
     assert results["claims"]["A beats B"]["lower"] == 0.85
-    with pytest.raises(AssertionError, match="does not hold here: too much"):
-        claim.above("too much", 0.9, 0.85, by=0.1)
+    claim.above("too much", 0.9, 0.85, by=0.1)  # on a student's machine the lecture goes on
+    assert capsys.readouterr().out.startswith("✗ too much: 0.900 > 0.850 (+5.0 points) (not so")
+    assert results["claims"]["too much"]["holds"] is False
     with pytest.raises(ValueError, match="once"):
         claim("time grows", True)
 
 
-def test_a_run_over_seeds_goes_on_and_quick_mode_skips_by_name(capsys, monkeypatch):
-    results = {}
-    monkeypatch.setenv("COURSE_CLAIMS", "record")
-    Claims(results)("wrong", False)
-    assert results["claims"]["wrong"]["holds"] is False
+def test_quick_mode_skips_by_name(capsys, monkeypatch):
     monkeypatch.setenv("COURSE_QUICK", "1")
     quick = {}
     Claims(quick)("wrong", False)
@@ -88,3 +84,12 @@ def test_numpy_numbers_are_recorded_as_true_or_false():
     claim("a", np.float64(2) > 1)
     claim.above("b", np.float64(0.9), np.float32(0.8))
     assert all(entry["holds"] is True for entry in results["claims"].values())
+
+
+@pytest.mark.parametrize(
+    "path", sorted(claims.LECTURES.glob("[0-9]*.ipynb")), ids=lambda path: path.stem
+)
+def test_what_is_published_holds_where_it_was_run(path):
+    cells = nbformat.read(path, as_version=4).cells
+    printed = "".join(o.get("text", "") for cell in cells for o in cell.get("outputs", []))
+    assert "✗" not in printed
