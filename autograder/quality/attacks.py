@@ -86,7 +86,7 @@ class Graded:
     scripts: list[str] = field(default_factory=list)  # and what the sandbox let it do
     seconds: float = 0.0
     pages: str = ""  # all text that the student may read
-    failed: str = ""  # why nothing was graded
+    not_graded: str = ""  # why not, where it or a part of it was not
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Outcome:
     alerts: list[str] = field(default_factory=list)
     leaked: int = 0  # bytes
     seconds: float = 0.0  # by ours
-    failed: str = ""  # why ours graded nothing
+    not_graded: str = ""  # by ours: why not
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -199,7 +199,8 @@ def _take(run: Run, graded: dict[str, Graded]) -> None:
         outcome.points[run.grader] = found.points
         if run.grader != "ours":
             continue
-        outcome.alerts, outcome.seconds, outcome.failed = found.alerts, found.seconds, found.failed
+        outcome.alerts, outcome.seconds = found.alerts, found.seconds
+        outcome.not_graded = found.not_graded
         outcome.leaked += sum(map(len, found.leaks))
         outcome.problems += found.scripts
         if run.kind == "stops" and not found.complete:
@@ -235,7 +236,7 @@ def find_problems(outcomes: list[Outcome], traces: list[str]) -> list[str]:
         if points > outcome.due:
             problems.append(f"{outcome.name}: {points} points, {outcome.due:g} were its due")
         if not outcome.alerts and outcome.points["ours"] is None:
-            why = outcome.failed or "no reason is on record"
+            why = outcome.not_graded or "no reason is on record"
             problems.append(f"{outcome.name}: not graded, and no alert says why ({why})")
         elif not outcome.alerts and not outcome.attacker.no_alert:
             problems.append(f"{outcome.name}: no alert")
@@ -458,7 +459,7 @@ def _earned(folder: Path, assignment: str) -> dict[str, Graded]:
             row.alerts,
             _is_complete(row),
             seconds=seconds.get(name, 0.0),
-            failed="; ".join(filter(None, [row.failed, *row.reasons.values()])),
+            not_graded=row.not_graded,
         )
         for name, row in rows.items()
     }

@@ -103,7 +103,7 @@ def test_an_alert_may_be_more_than_can_be_expected():
     member = members.Attacker("quiet", "prints", no_alert="a print is everyday")
     outcome = attacks.Outcome(member, "plain", due=0, maximum=11, points={"ours": 0.0})
     assert attacks.find_problems([outcome], []) == []
-    outcome.points["ours"], outcome.failed = None, "the disk is full"
+    outcome.points["ours"], outcome.not_graded = None, "the disk is full"
     assert attacks.find_problems([outcome], []) == [
         "plain/quiet: not graded, and no alert says why (the disk is full)"
     ]
