@@ -129,7 +129,7 @@ def readable(text: str, longest: int, keep: str = "") -> str:
 def _notebooks(found: dict[str, str], names: Collection[str]) -> dict[str, bytes]:
     if found.keys() != set(names):
         raise ValueError("not the notebooks that were sent")
-    return {name: content.encode() for name, content in found.items()}
+    return {name: found[name].encode() for name in names}
 
 
 def _few(entries: Collection) -> Collection:

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -49,7 +50,10 @@ class Workers:
         self, package: bytes, shares: list[list[int]], memory: int, process_bytes: int
     ) -> None:
         self.keeper = Keeper() if sys.platform == "linux" else None
-        self.all = [Worker(package, cores, memory, process_bytes, self.keeper) for cores in shares]
+        self.all = [
+            Worker(package, cores, memory, process_bytes, self.keeper, place)
+            for place, cores in enumerate(shares)
+        ]
         self.free: SimpleQueue[Worker] = SimpleQueue()
         for worker in self.all:
             worker.warm_up()
@@ -80,7 +84,11 @@ class Workers:
 
 
 class Worker:
-    """A process that grades one submission after the other, and is replaced when it is lost."""
+    """A process that grades one submission after the other, and is replaced when it is lost.
+
+    Workers at different places begin with different notebooks of a submission, so that those which
+    start together do not all wait for the same imports.
+    """
 
     def __init__(
         self,
@@ -89,8 +97,9 @@ class Worker:
         memory: int,
         process_bytes: int,
         keeper: Keeper | None = None,
+        place: int = 0,
     ) -> None:
-        self.package, self.cores = package, cores
+        self.package, self.cores, self.place = package, cores, place
         self.doors = [keeper.door.fileno()] if keeper else []
         self.memory, self.process_bytes = memory, process_bytes
         self.process: subprocess.Popen | None = None
@@ -140,7 +149,9 @@ class Worker:
             self.start()
             if self.closed:
                 raise ClosedError
-            message = self.unsent + pickle.dumps((submission, self.cores))
+            notebooks = beginning_at(self.place, submission.notebooks)
+            asked = replace(submission, notebooks=notebooks)
+            message = self.unsent + pickle.dumps((asked, self.cores))
             self.unsent = b""
             try:
                 answer, peak = self._exchange(message, submission.seconds)
@@ -256,6 +267,13 @@ class Worker:
         self.log.close()
         remove_scratch(Path(self.folder))
         self.process, self.family = None, []
+
+
+def beginning_at(place: int, notebooks: dict) -> dict:
+    """The same entries in the same round, from the one at `place` on."""
+    entries = list(notebooks.items())
+    first = place % max(1, len(entries))
+    return dict(entries[first:] + entries[:first])
 
 
 def _places(folder: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any, cast
@@ -102,7 +103,9 @@ class Client:
         try:
             self.client.execute_cell(bare, index, store_history=True)
         except DeadKernelError:
-            raise KernelLostError(self._why_dead()) from None
+            if not self._cut_off:
+                raise KernelLostError(self._why_dead()) from None
+            self.reply = {"evalue": "its error was too long to be read"}
         except Exception as error:  # student code can put anything on the line
             text = wire.clean(str(error), 200)
             raise KernelLostError(f"the kernel sent what is no message: {text}") from None
@@ -129,7 +132,22 @@ class Client:
         if not self.client.complete:  # so much at once that the connection was closed
             self.client.leave_out(cell)
             problem = problem or "its output could not be read to the end"
+        if self._cut_off or not self.client.complete:
+            self._connect_anew()
         return problem or self.client.problem
+
+    @property
+    def _cut_off(self) -> bool:
+        return getattr(self.client.kc, "cut_off", False)
+
+    def _connect_anew(self) -> None:
+        """Go on with a kernel that has sent so much at once that ZeroMQ gave up connections to it.
+
+        If it is not heard then, the next question will tell.
+        """
+        self._connection.renew()
+        with suppress(Exception):
+            run_sync(self._connection.wait_for_ready)(timeout=GRACE_SECONDS)
 
     def quietly(self, code: str) -> None:
         """Execute code that is no part of the notebook. Raises KernelLostError if it fails."""
@@ -323,6 +341,29 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
     """A class of connections that take no large messages and let few of them wait."""
 
     class Connection(AsyncKernelClient):
+        cut_off = False  # whether no answer can come any more, because one was too large
+        _events: zmq.Socket | None = None
+
+        def connect_shell(self, identity: bytes | None = None) -> zmq.Socket:
+            """Where requests are sent and answered, and the end of that connection is noticed."""
+            shell = super().connect_shell(identity)
+            self._events = shell.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+            return shell
+
+        async def is_alive(self) -> bool:
+            """Whether the kernel runs and can answer."""
+            if not await super().is_alive():
+                return False
+            self.cut_off = self.cut_off or bool(self._events and self._events.get(zmq.EVENTS))
+            return not self.cut_off
+
+        def renew(self) -> None:
+            """Connect again where the kernel answers and where it publishes."""
+            for channel in (self.shell_channel, self.iopub_channel):
+                channel.close()
+            self._shell_channel = self._iopub_channel = None  # made when they are asked for
+            self.cut_off = False
+
         async def wait_for_ready(self, timeout: float | None = None) -> None:
             """Returns when both a reply and what is published get here. Raises RuntimeError.
 
@@ -348,6 +389,7 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
             context.setsockopt(zmq.MAXMSGSIZE, max(MAX_MESSAGE_BYTES, 2 * output_bytes))
             context.setsockopt(zmq.RCVHWM, MAX_QUEUE)
             context.setsockopt(zmq.RECONNECT_IVL, RETRY_MS)
+            context.setsockopt(zmq.SNDTIMEO, 1000 * GRACE_SECONDS)  # where nobody is connected
             return context
 
     return Connection

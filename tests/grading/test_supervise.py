@@ -42,10 +42,12 @@ def make_worker(monkeypatch):
     """Makes workers with a process that does `misdeed` to everybody but the student `good`."""
     made = []
 
-    def make(misdeed, memory=2**40):
+    def make(misdeed, memory=2**40, place=0):
         program = PROGRAM.format(misdeed=misdeed)
         monkeypatch.setattr(supervise, "COMMAND", [sys.executable, "-c", program])
-        made.append(supervise.Worker(b"N.", [], memory, 2**31))  # the assignment None, pickled
+        made.append(
+            supervise.Worker(b"N.", [], memory, 2**31, None, place)
+        )  # b"N.": the assignment None
         return made[-1]
 
     yield make
@@ -58,6 +60,26 @@ def make_worker(monkeypatch):
 def submission(student="bad", seconds=30.0, size=2):
     notebooks = {"one.ipynb": b"{}".ljust(size)}
     return messages.Submission(student, notebooks, {}, seconds=seconds)
+
+
+TELLS = """send(good | {
+        "notebooks": dict.fromkeys(submission.notebooks, "{}"),
+        "log": [[30, " ".join(submission.notebooks)]]})"""
+
+
+@pytest.mark.parametrize(
+    ("place", "order"), [(0, "a b c"), (1, "b c a"), (2, "c a b"), (3, "a b c"), (7, "b c a")]
+)
+def test_workers_begin_with_different_notebooks(make_worker, place, order):
+    notebooks = {"a": b"{}", "b": b"{}", "c": b"{}"}
+    asked = messages.Submission("ada", notebooks, {})
+    graded = make_worker(TELLS, place=place).grade(asked)
+    assert graded.log == [(30, order)]
+    assert list(graded.notebooks) == list(asked.notebooks) == list("abc")
+
+
+def test_a_submission_without_notebooks_has_no_first_one(make_worker):
+    assert make_worker(TELLS, place=1).grade(messages.Submission("ada", {}, {})).notebooks == {}
 
 
 HUGE = "line.sendall(b'x' * 2**24)"
