@@ -145,7 +145,7 @@ class Client:
 
         If it is not heard then, the next question will tell.
         """
-        self._connection.renew()
+        cast("Any", self._connection).renew()  # see `_bounded_connection`
         with suppress(Exception):
             run_sync(self._connection.wait_for_ready)(timeout=GRACE_SECONDS)
 
@@ -346,15 +346,27 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
 
         def connect_shell(self, identity: bytes | None = None) -> zmq.Socket:
             """Where requests are sent and answered, and the end of that connection is noticed."""
+            self._end_events()
             shell = super().connect_shell(identity)
             self._events = shell.get_monitor_socket(zmq.EVENT_DISCONNECTED)
             return shell
+
+        def _end_events(self) -> None:
+            if self._events is not None:
+                self._events.close(linger=0)
+                self._events = None
+
+        def stop_channels(self) -> None:
+            """Close all connections."""
+            super().stop_channels()
+            self._end_events()
 
         async def is_alive(self) -> bool:
             """Whether the kernel runs and can answer."""
             if not await super().is_alive():
                 return False
-            self.cut_off = self.cut_off or bool(self._events and self._events.get(zmq.EVENTS))
+            if self._events and zmq.Socket.shadow(self._events.underlying).poll(0):
+                self.cut_off = True
             return not self.cut_off
 
         def renew(self) -> None:

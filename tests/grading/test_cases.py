@@ -124,6 +124,10 @@ HANGS = {
     "destructor": DESTRUCTOR,
     "representation": REPRESENTATION,
 }
+TOO_MUCH = {  # at once for a connection to the kernel
+    "prints": "print('x' * 10**7)",
+    "error": "raise ValueError('x' * 10**7)",
+}
 HARMLESS = {
     "sys-exit": "import sys\nsys.exit(0)",
     "raises-system-exit": "raise SystemExit",
@@ -161,6 +165,16 @@ def everyone() -> dict[str, tuple[dict, dict]]:
     }
     for code in (ENDS, HANGS, HARMLESS):
         class_ |= {f"{name}-in-the-middle": ({"middle": code[name]}, ALL) for name in code}
+    for name, code in TOO_MUCH.items():
+        class_[f"much-{name}-in-the-middle"] = {"middle": code}, ALL
+    prints, error = TOO_MUCH["prints"], TOO_MUCH["error"]
+    class_ |= {
+        "much-prints-in-answer": ({"square-answer": f"{SQUARE}\n{prints}"}, ALL),
+        "much-error-in-answer": ({"square-answer": f"{SQUARE}\n{error}"}, ALL),
+        "much-prints-in-function": ({"square-answer": within(f"{prints}\nreturn x * x")}, ALL),
+        "much-error-in-function": ({"square-answer": within(error)}, NO_SQUARE),
+        "much-prints-and-exit": ({"first": prints, "middle": "exit()"}, ALL),
+    }
     return class_
 
 
@@ -206,7 +220,17 @@ def test_it_costs_that_question_and_no_more(judged, name):
     assert points_of(judged.graded[name]) == CLASS[name][1], judged.log[-3000:]
 
 
-@pytest.mark.parametrize("name", [n for n in CLASS if not re.search("honest|sys-exit|raises", n)])
+@pytest.mark.parametrize("name", [n for n in CLASS if re.fullmatch("much-.*(middle|answer)", n)])
+def test_what_is_too_much_is_said_once(judged, name):
+    cells = [nbformat.writes(new_notebook(cells=[c])) for c in judged.autograded(name).cells]
+    said = [place for place, text in enumerate(cells) if re.search("left out|too long", text)]
+    assert said == [1 if name.endswith("answer") else PLACES["middle"]]
+    assert sum(map(len, cells)) < 10**6
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in CLASS if not re.search("honest|sys-exit|raises|much", n)]
+)
 def test_the_cell_says_what_happened(judged, name):
     said = [
         output.get("evalue", "")
@@ -258,6 +282,11 @@ PLAIN = {
     "exit-in-function": (within("exit()"), "", 0),
     "sys-exit-in-function": (within("import sys\nsys.exit(0)"), "", 0),
     "os-exit-in-function": (within("import os\nos._exit(0)"), "", 0),
+    "much-printed-in-own-cell": (SQUARE, TOO_MUCH["prints"], 7),
+    "much-printed-in-own-cell-wrong": (WRONG, TOO_MUCH["prints"], 0),
+    "long-error-in-own-cell": (SQUARE, TOO_MUCH["error"], 7),
+    "long-error-in-function": (within(TOO_MUCH["error"]), "", 0),
+    "much-printed-in-function": (within(f"{TOO_MUCH['prints']}\nreturn 0"), "", 0),
 }
 
 

@@ -7,9 +7,12 @@ import time
 from queue import Empty
 
 import pytest
+import zmq
 from jupyter_core.utils import run_sync
+from nbformat import NotebookNode
 
-from autograder.kernels.client import JudgeKernel, _hears
+from autograder.kernels import sandbox
+from autograder.kernels.client import JudgeKernel, KernelLostError, StudentKernel, _hears
 
 OURS = {"msg_type": "status", "parent_header": {"msg_id": "ours"}, "content": {}}
 NOT_ABOUT_US = [
@@ -73,3 +76,62 @@ def test_a_kernel_that_ends_before_it_is_ready_is_said_to_have_ended():
     with pytest.raises(RuntimeError, match="ended before it was ready"):
         judge.wait_until_ready()
     judge.close()
+
+
+HUGE = "'x' * 10**7"
+TOO_MUCH = {
+    f"print({HUGE})": "its output could not be read to the end",
+    HUGE: "its output could not be read to the end",
+    f"from IPython.display import HTML, display\ndisplay(HTML({HUGE}))": "could not be read to",
+    f"raise ValueError({HUGE})": "its error was too long to be read",
+    f"{{}}[{HUGE}]": "its error was too long to be read",
+    f"print({HUGE})\nraise ValueError({HUGE})": "its error was too long to be read",
+}
+
+
+@pytest.fixture
+def kernel(tmp_path):
+    in_sandbox = sandbox.unavailable_reason() is None
+    manager = sandbox.kernel_manager("python3", tmp_path, sandbox=in_sandbox)
+    kernel = StudentKernel(manager, 2**17)
+    kernel.wait_until_ready()
+    yield kernel
+    kernel.close()
+
+
+def run(kernel, source, place, seconds=60):
+    """What `run` says of a cell, and the texts of its outputs."""
+    cell = NotebookNode(cell_type="code", source=source, metadata={}, outputs=[])
+    problem = kernel.run(cell, place, seconds)
+    kernel.settle()
+    return problem, [output.get("text") or output.get("evalue") for output in cell.outputs]
+
+
+def test_a_cell_that_sends_too_much_at_once_costs_its_own_output_alone(kernel):
+    assert run(kernel, "kept = 5", 0) == ("", [])
+    for place, (code, problem) in enumerate(TOO_MUCH.items(), start=1):
+        said, outputs = run(kernel, code, 2 * place)
+        assert problem in said
+        assert "left out" in "".join(outputs)
+        assert run(kernel, f"print({place} * kept)", 2 * place + 1) == ("", [f"{5 * place}\n"])
+
+
+def test_a_cell_that_is_busy_for_seconds_is_not_cut_off(kernel):
+    assert run(kernel, "import time\ntime.sleep(2.5)\nprint(1)", 0) == ("", ["1\n"])
+    assert run(kernel, "time.sleep(60)", 1, seconds=2)[0] == "the cell ran longer than 2 seconds"
+    assert run(kernel, "print(2)", 2) == ("", ["2\n"])
+
+
+def test_a_kernel_that_ends_with_a_huge_message_is_lost(kernel):
+    with pytest.raises(KernelLostError, match="the kernel stopped while this cell ran"):
+        run(kernel, f"import os\nprint({HUGE}, flush=True)\nos._exit(3)", 0)
+
+
+def test_nothing_is_asked_for_ever_where_the_connection_was_given_up(kernel, monkeypatch):
+    monkeypatch.setattr(kernel, "_connect_anew", lambda: None)
+    cell = NotebookNode(cell_type="code", source=f"raise ValueError({HUGE})", outputs=[])
+    kernel.run(cell, 0, 60)
+    start = time.monotonic()
+    with pytest.raises(zmq.Again):
+        kernel._connection.kernel_info()
+    assert time.monotonic() - start < 10
