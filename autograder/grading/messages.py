@@ -7,7 +7,7 @@ comes back is one line of JSON, whoever sends it, and is checked before anything
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -76,6 +76,21 @@ class Graded:
     kernels: dict[str, int] = field(default_factory=dict)  # "forked", or why fresh -> how many
 
 
+def joined(parts: Sequence[Graded]) -> Graded:
+    """What came of a submission that was graded in parts, without saying where."""
+    whole = Graded({})
+    for part in parts:
+        whole.notebooks |= part.notebooks
+        whole.log += part.log
+        whole.took += part.took
+        whole.memory = max(whole.memory, part.memory)
+        for stage, seconds in part.seconds.items():
+            whole.seconds[stage] = whole.seconds.get(stage, 0.0) + seconds
+        for kind, count in part.kernels.items():
+            whole.kernels[kind] = whole.kernels.get(kind, 0) + count
+    return whole
+
+
 def to_line(answer: Graded | NotGradedError) -> bytes:
     """What became of a submission as one line of JSON."""
     if isinstance(answer, NotGradedError):
@@ -129,7 +144,7 @@ def readable(text: str, longest: int, keep: str = "") -> str:
 def _notebooks(found: dict[str, str], names: Collection[str]) -> dict[str, bytes]:
     if found.keys() != set(names):
         raise ValueError("not the notebooks that were sent")
-    return {name: found[name].encode() for name in names}
+    return {name: content.encode() for name, content in found.items()}
 
 
 def _few(entries: Collection) -> Collection:

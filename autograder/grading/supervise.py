@@ -16,8 +16,9 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -40,6 +41,15 @@ class ClosedError(Exception):
     """The workers were closed while a submission was graded; nothing is known of it."""
 
 
+@dataclass
+class Part:
+    """One notebook of a submission, and what will come of it."""
+
+    submission: Submission  # with this notebook alone
+    used: list[float]  # seconds, of those that all its notebooks may take together
+    future: Future[Graded] = field(default_factory=Future)
+
+
 class Workers:
     """A worker for each of `shares`, the processor cores of one; use it with `with`, or close it.
 
@@ -50,14 +60,13 @@ class Workers:
         self, package: bytes, shares: list[list[int]], memory: int, process_bytes: int
     ) -> None:
         self.keeper = Keeper() if sys.platform == "linux" else None
-        self.all = [
-            Worker(package, cores, memory, process_bytes, self.keeper, place)
-            for place, cores in enumerate(shares)
-        ]
-        self.free: SimpleQueue[Worker] = SimpleQueue()
+        self.all = [Worker(package, cores, memory, process_bytes, self.keeper) for cores in shares]
+        self.closed = False
+        self.changes = threading.Lock()  # held while it is closed, or given something to grade
+        self.waiting: SimpleQueue[Part | None] = SimpleQueue()
         for worker in self.all:
             worker.warm_up()
-            self.free.put(worker)
+            threading.Thread(target=self._work, args=(worker,), daemon=True).start()
 
     def __enter__(self) -> Workers:
         return self
@@ -66,29 +75,49 @@ class Workers:
         self.close()
 
     def grade(self, submission: Submission) -> Graded:
-        """Grade at the next free worker. Raises NotGradedError, or ClosedError."""
-        worker = self.free.get()
+        """Grade each notebook at the next free worker. Raises NotGradedError, or ClosedError."""
+        used: list[float] = []
+        parts = [
+            Part(replace(submission, notebooks={name: content}), used)
+            for name, content in submission.notebooks.items()
+        ] or [Part(submission, used)]
+        with self.changes:
+            if self.closed:
+                raise ClosedError
+            for part in parts:
+                self.waiting.put(part)
         try:
-            return worker.grade(submission)
+            return messages.joined([part.future.result() for part in parts])
         finally:
-            self.free.put(worker)
+            for part in parts:  # where one failed, the rest is for nothing
+                part.future.cancel()
+
+    def _work(self, worker: Worker) -> None:
+        while part := self.waiting.get():
+            if not part.future.set_running_or_notify_cancel():
+                continue
+            start = time.monotonic()
+            try:
+                part.future.set_result(worker.grade(part.submission, sum(part.used)))
+            except BaseException as error:
+                part.future.set_exception(error)
+            part.used.append(time.monotonic() - start)
 
     def close(self) -> None:
         """End all processes, whatever they are doing."""
+        with self.changes:
+            self.closed = True
         for worker in self.all:
             worker.end()
         for worker in self.all:
             worker.close()
+            self.waiting.put(None)  # after what waits, which nobody will grade
         if self.keeper:
             self.keeper.close()
 
 
 class Worker:
-    """A process that grades one submission after the other, and is replaced when it is lost.
-
-    Workers at different places begin with different notebooks of a submission, so that those which
-    start together do not all wait for the same imports.
-    """
+    """A process that grades one notebook after the other, and is replaced when it is lost."""
 
     def __init__(
         self,
@@ -97,9 +126,8 @@ class Worker:
         memory: int,
         process_bytes: int,
         keeper: Keeper | None = None,
-        place: int = 0,
     ) -> None:
-        self.package, self.cores, self.place = package, cores, place
+        self.package, self.cores = package, cores
         self.doors = [keeper.door.fileno()] if keeper else []
         self.memory, self.process_bytes = memory, process_bytes
         self.process: subprocess.Popen | None = None
@@ -139,8 +167,8 @@ class Worker:
                 )
             self.unsent = self.package
 
-    def grade(self, submission: Submission) -> Graded:
-        """Grade within the submission's seconds.
+    def grade(self, submission: Submission, used: float = 0.0) -> Graded:
+        """Grade within the submission's seconds, of which some may have been used before.
 
         Raises NotGradedError if it cannot be graded or the process is lost, ClosedError if the
         worker was closed.
@@ -149,12 +177,10 @@ class Worker:
             self.start()
             if self.closed:
                 raise ClosedError
-            notebooks = beginning_at(self.place, submission.notebooks)
-            asked = replace(submission, notebooks=notebooks)
-            message = self.unsent + pickle.dumps((asked, self.cores))
+            message = self.unsent + pickle.dumps((submission, self.cores))
             self.unsent = b""
             try:
-                answer, peak = self._exchange(message, submission.seconds)
+                answer, peak = self._exchange(message, submission.seconds, used)
                 graded = messages.from_line(answer, submission.notebooks)
             except OSError:
                 raise self._lost() from None
@@ -163,9 +189,9 @@ class Worker:
             graded.memory = peak
             return graded
 
-    def _exchange(self, message: bytes, seconds: float) -> tuple[bytes, int]:
+    def _exchange(self, message: bytes, seconds: float, used: float) -> tuple[bytes, int]:
         """Send a message and wait for the line that answers it; also the most bytes seen in use."""
-        deadline, looked, peak = time.monotonic() + seconds, 0.0, 0
+        deadline, looked, peak = time.monotonic() + seconds - used, 0.0, 0
         rest, answer = memoryview(message), bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(self.line, selectors.EVENT_READ | selectors.EVENT_WRITE)
@@ -267,13 +293,6 @@ class Worker:
         self.log.close()
         remove_scratch(Path(self.folder))
         self.process, self.family = None, []
-
-
-def beginning_at(place: int, notebooks: dict) -> dict:
-    """The same entries in the same round, from the one at `place` on."""
-    entries = list(notebooks.items())
-    first = place % max(1, len(entries))
-    return dict(entries[first:] + entries[:first])
 
 
 def _places(folder: str) -> dict[str, str]:

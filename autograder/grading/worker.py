@@ -164,12 +164,8 @@ def _name(cell: Any) -> str | None:
 
 def merge(cpu: Graded, gpu: Graded, gpu_cells: dict[str, list[str]]) -> Graded:
     """The notebooks of the part that ran without a GPU, with the marked cells of the other part."""
-    merged = Graded({}, {}, cpu.log + gpu.log, cpu.took + gpu.took, f"{cpu.where}, {gpu.where}")
-    merged.memory = max(cpu.memory, gpu.memory)
-    for stage in {**cpu.seconds, **gpu.seconds}:
-        merged.seconds[stage] = cpu.seconds.get(stage, 0.0) + gpu.seconds.get(stage, 0.0)
-    for kind in {**cpu.kernels, **gpu.kernels}:
-        merged.kernels[kind] = cpu.kernels.get(kind, 0) + gpu.kernels.get(kind, 0)
+    merged = messages.joined([cpu, gpu])
+    merged.where = f"{cpu.where}, {gpu.where}"
     for name, content in cpu.notebooks.items():
         notebook = nbformat.reads(content.decode(), as_version=4)
         other = nbformat.reads(gpu.notebooks[name].decode(), as_version=4)

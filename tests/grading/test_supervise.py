@@ -42,12 +42,10 @@ def make_worker(monkeypatch):
     """Makes workers with a process that does `misdeed` to everybody but the student `good`."""
     made = []
 
-    def make(misdeed, memory=2**40, place=0):
+    def make(misdeed, memory=2**40):
         program = PROGRAM.format(misdeed=misdeed)
         monkeypatch.setattr(supervise, "COMMAND", [sys.executable, "-c", program])
-        made.append(
-            supervise.Worker(b"N.", [], memory, 2**31, None, place)
-        )  # b"N.": the assignment None
+        made.append(supervise.Worker(b"N.", [], memory, 2**31))  # the assignment None, pickled
         return made[-1]
 
     yield make
@@ -60,26 +58,6 @@ def make_worker(monkeypatch):
 def submission(student="bad", seconds=30.0, size=2):
     notebooks = {"one.ipynb": b"{}".ljust(size)}
     return messages.Submission(student, notebooks, {}, seconds=seconds)
-
-
-TELLS = """send(good | {
-        "notebooks": dict.fromkeys(submission.notebooks, "{}"),
-        "log": [[30, " ".join(submission.notebooks)]]})"""
-
-
-@pytest.mark.parametrize(
-    ("place", "order"), [(0, "a b c"), (1, "b c a"), (2, "c a b"), (3, "a b c"), (7, "b c a")]
-)
-def test_workers_begin_with_different_notebooks(make_worker, place, order):
-    notebooks = {"a": b"{}", "b": b"{}", "c": b"{}"}
-    asked = messages.Submission("ada", notebooks, {})
-    graded = make_worker(TELLS, place=place).grade(asked)
-    assert graded.log == [(30, order)]
-    assert list(graded.notebooks) == list(asked.notebooks) == list("abc")
-
-
-def test_a_submission_without_notebooks_has_no_first_one(make_worker):
-    assert make_worker(TELLS, place=1).grade(messages.Submission("ada", {}, {})).notebooks == {}
 
 
 HUGE = "line.sendall(b'x' * 2**24)"
@@ -229,3 +207,86 @@ os.kill(os.getpid(), signal.SIGKILL)
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+# ------------------------------------------------------------------ notebook by notebook
+
+ANSWER = """
+    name, = submission.notebooks
+    {before}
+    send(good | {{"notebooks": {{name: "{{}}"}}, "log": [[30, name]], "memory": ord(name[0])}})"""
+MEET = """
+    place = "{folder}/" + name
+    open(place, "w").close()
+    while len(os.listdir("{folder}")) < 2:
+        time.sleep(0.01)"""
+FAILS_AT_B = "name == 'b' and os._exit(3)"
+
+
+@pytest.fixture
+def make_workers(monkeypatch):
+    """Makes so many workers whose processes do something `before` each answer."""
+    made = []
+
+    def make(count, before=""):
+        program = PROGRAM.format(misdeed=ANSWER.format(before=before))
+        monkeypatch.setattr(supervise, "COMMAND", [sys.executable, "-c", program])
+        made.append(supervise.Workers(b"N.", [[]] * count, 2**40, 2**31))
+        return made[-1]
+
+    yield make
+    for workers in made:
+        workers.close()
+        assert all(worker.process is None for worker in workers.all)
+
+
+def of(*names, seconds=30.0):
+    return messages.Submission("ada", dict.fromkeys(names, b"{}"), {}, seconds=seconds)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_came_of_each_notebook_is_put_together_in_their_order(make_workers, count):
+    graded = make_workers(count).grade(of("c", "a", "b"))
+    assert list(graded.notebooks) == ["c", "a", "b"]
+    assert graded.log == [(30, "c"), (30, "a"), (30, "b")]
+    assert (graded.took, graded.seconds) == (3.0, {"tests": 1.5})
+
+
+def test_free_workers_grade_the_notebooks_of_one_submission_side_by_side(make_workers, tmp_path):
+    workers = make_workers(2, MEET.format(folder=tmp_path))
+    assert set(workers.grade(of("a", "b", seconds=20)).notebooks) == {"a", "b"}
+
+
+@pytest.mark.parametrize("names", ["ab", "ba", "bb", "abcdef"])
+def test_a_notebook_that_is_not_graded_stands_for_its_submission(make_workers, names):
+    workers = make_workers(2, FAILS_AT_B)
+    with pytest.raises(messages.NotGradedError, match=r"ended \(exit status 3\)"):
+        workers.grade(of(*dict.fromkeys(names)))
+    assert set(workers.grade(of("c", "d", "e")).notebooks) == {"c", "d", "e"}
+
+
+def test_all_notebooks_together_have_the_seconds_of_a_submission(make_workers):
+    workers = make_workers(1, "time.sleep(1.5)")
+    with pytest.raises(messages.NotGradedError, match="it took longer than 4 s"):
+        workers.grade(of("a", "b", "c", "d", seconds=4.0))
+
+
+def test_whoever_waits_is_told_that_the_workers_were_closed(make_workers):
+    workers, told = make_workers(1, "time.sleep(60)"), []
+
+    def grade():
+        try:
+            workers.grade(of("a", "b"))
+        except supervise.ClosedError as error:
+            told.append(error)
+
+    threads = [threading.Thread(target=grade) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    workers.close()
+    for thread in threads:
+        thread.join(10)
+    grade()
+    assert len(told) == 4
+    assert not any(thread.name.endswith("(_work)") for thread in threading.enumerate())
