@@ -138,11 +138,48 @@ def load_setup(name: str):
     return module
 
 
+def run_forked(of: course.Course, *arguments: str, **variables: str) -> tuple[int, str]:
+    """What `Course.run` does, a second faster, in a fork: the exit code and what was printed."""
+    command = of.command(*arguments)[3:]  # without `python -m nbgrader`
+    environment = of.environment | variables
+    with tempfile.NamedTemporaryFile("r", prefix="output-", suffix=".txt") as output:
+        options = (command, str(of.home), environment, output.name)
+        process = FORKS.Process(target=_become_nbgrader, args=options)
+        process.start()
+        process.join()
+        return process.exitcode or 0, output.read()
+
+
+def _become_nbgrader(
+    arguments: list[str], home: str, environment: dict[str, str], output: str
+) -> None:
+    os.setsid()
+    os.chdir(home)
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None  # as the environment has it
+    with open(output, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    NbGraderApp.launch_instance(arguments)
+
+
 class Course(course.Course):
     """The tiny course in a folder of its own, with this repository's configuration."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, REPOSITORY)
+
+    def run(
+        self, *arguments: str, program: str = "nbgrader", check: bool = True, **variables: str
+    ) -> str:
+        """As in the course's own class, in a fork where that works."""
+        if program != "nbgrader":
+            return super().run(*arguments, program=program, check=check, **variables)
+        code, output = run_forked(self, *arguments, **variables)
+        if check and code:
+            raise course.CommandError(f"nbgrader {' '.join(arguments)} failed:\n{output[-4000:]}")
+        return output
 
     def released(self, notebook: str = "one") -> NotebookNode:
         return super().released(ASSIGNMENT, notebook)

@@ -26,6 +26,7 @@ pytestmark = [
 FIXTURES = Path(nbgrader.__file__).parent / "tests" / "apps" / "files"
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 LIMITS = f"--Execute.limits={{'*': {{'cell_seconds': 2, 'memory_bytes': {2 * 2**30}}}}}"
+JOBS = "--Autograde.jobs=6"  # most of them only wait for a limit
 
 SOLVE = "    ### BEGIN SOLUTION\n    return {}\n    ### END SOLUTION"
 TEST = """\
@@ -206,7 +207,7 @@ def judged(tmp_path_factory):
     course = course_of(tmp_path_factory.mktemp("judged"), judged_notebook())
     for name, (changes, _) in CLASS.items():
         course.hand_in(name, answered(course.released(), changes))
-    course.log = course.run("autograde", ASSIGNMENT, LIMITS, check=False)
+    course.log = course.run("autograde", ASSIGNMENT, LIMITS, JOBS, check=False)
     course.graded = course.rows()
     return course
 
@@ -296,7 +297,7 @@ def plain(tmp_path_factory):
     for name, (answer, own, _) in PLAIN.items():
         changes = {"square-answer": answer} | ({"middle": own} if own else {})
         course.hand_in(name, answered(course.released(), changes))
-    course.run("autograde", ASSIGNMENT, LIMITS, check=False)
+    course.run("autograde", ASSIGNMENT, LIMITS, JOBS, check=False)
     return course.rows()
 
 

@@ -28,7 +28,7 @@ def course(tiny_course_factory):
         made = make(course, copy.deepcopy(good))
         if made is not None:
             course.hand_in(name, made)
-    options = "--Execute.limits={'tiny': {'cell_seconds': 6}}", "--Autograde.jobs=2"
+    options = "--Execute.limits={'tiny': {'cell_seconds': 6}}", "--Autograde.jobs=4"
     course.log = course.run("autograde", "tiny", *options, check=False)
     course.run("generate_feedback", "tiny")
     return course
