@@ -95,6 +95,7 @@ def kernel(tmp_path):
     manager = sandbox.kernel_manager("python3", tmp_path, sandbox=in_sandbox)
     kernel = StudentKernel(manager, 2**17)
     kernel.wait_until_ready()
+    kernel.client.iopub_timeout = 1  # seconds until what was published too late is given up
     yield kernel
     kernel.close()
 
