@@ -118,7 +118,7 @@ class Autograde(nbgrader.converters.Autograde):
     ).tag(config=True)
     memory_bytes = Integer(
         0,
-        help="How much memory grading one submission may hold, all of its kernels together. "
+        help="How much memory grading one notebook may hold, all of its kernels together. "
         "0: nine tenths of the machine's, divided by the submissions graded at the same time.",
     ).tag(config=True)
     process_bytes = Integer(

@@ -37,7 +37,8 @@ class Local:
         self, assignment: Assignment, chosen: dict[str, str], ledger: Ledger
     ) -> Generator[list[Outcome], None, None]:
         """See `Backend`."""
-        shares = cores.shares(cores.available(), self.jobs)[: len(chosen)]
+        notebooks = len(chosen) * max(1, len(ledger.known))  # at most
+        shares = cores.shares(cores.available(), self.jobs)[:notebooks]
         memory = assignment.memory or supervise.share_of_memory(self.jobs)
         package, waiting = pickle.dumps(assignment), iter(chosen.items())
         flying: dict[Future, tuple[Submission, str]] = {}

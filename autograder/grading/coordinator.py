@@ -221,7 +221,7 @@ class Cluster:
 
     def _local(self) -> AbstractContextManager[str]:
         self._require_gpus(cluster.gpus_here())
-        jobs = min(self.jobs, len(self._waiting))
+        jobs = min(self.jobs, len(self._waiting) * max(1, len(self.ledger.known)))
         print(f"Starting {jobs} worker{'s' * (jobs > 1)} on this machine …", flush=True)
         return cluster.local(jobs, cluster.gpus_here() if self.assignment.gpu_cells else 0)
 

@@ -1,7 +1,7 @@
-"""One submission graded, from bytes to bytes: no gradebook is opened and no course folder seen.
+"""A submission graded from bytes to bytes: no gradebook is opened and no course folder seen.
 
 It is done in a process of its own, `python -m autograder.grading.worker`, which `supervise` starts,
-looks after and replaces: one submission at a time, in its main thread. The process ends with its
+looks after and replaces: one notebook at a time, in its main thread. The process ends with its
 parent.
 """
 

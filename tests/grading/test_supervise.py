@@ -12,11 +12,13 @@ import sys
 import tempfile
 import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from autograder.grading import messages, supervise
+from autograder.grading.backends import Local
 
 PROGRAM = """
 import json, os, pickle, signal, socket, subprocess, sys, threading, time
@@ -290,3 +292,25 @@ def test_whoever_waits_is_told_that_the_workers_were_closed(make_workers):
     grade()
     assert len(told) == 4
     assert not any(thread.name.endswith("(_work)") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize(
+    ("jobs", "students", "workers"), [(4, 1, 2), (2, 1, 2), (1, 1, 1), (8, 3, 6), (3, 3, 3)]
+)
+def test_so_many_workers_as_there_are_notebooks(monkeypatch, jobs, students, workers):
+    started = []
+
+    class NotedError(Exception):
+        pass
+
+    def note(package, shares, memory, process_bytes):
+        started.extend(shares)
+        raise NotedError
+
+    monkeypatch.setattr(supervise, "Workers", note)
+    assignment = messages.Assignment("ps1", None, b"", {})
+    chosen = {str(number): "digest" for number in range(students)}
+    ledger = SimpleNamespace(known={"one.ipynb", "two.ipynb"})
+    with pytest.raises(NotedError):
+        next(Local(jobs).outcomes(assignment, chosen, ledger))
+    assert len(started) == workers
