@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import math
 import os
@@ -366,7 +367,9 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
             if not await super().is_alive():
                 return False
             if self._events and zmq.Socket.shadow(self._events.underlying).poll(0):
-                self.cut_off = True
+                await asyncio.sleep(0.1)  # a kernel that ends closes its connections first
+                self.cut_off = await super().is_alive()
+                return False
             return not self.cut_off
 
         def renew(self) -> None:
