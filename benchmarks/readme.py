@@ -205,6 +205,10 @@ def grading() -> str:
     everything = found["worker_seconds"]["two workers"]
     kernels = stages["kernels ready"] + stages["shutdown"]
     equal = "identical, byte for byte" if found["equal_grades"]["equal"] else "not equal"
+    loops = [seconds for run in found["runs"].values() for seconds in run["loop"]]
+    speed = f"ten million additions took {min(loops):.2f} to {max(loops):.2f} s here."
+    if again := found["runs"].get("stock again"):  # where the speed has varied
+        speed += f"\nStock nbgrader, run once more afterward, took {again['seconds'] / 60:.0f} min."
     return f"""{table(header, rows)}
 
 Two workers are {found["two_workers_to_one"]:.2f} times as fast as one, and the grades are {equal}.
@@ -213,6 +217,7 @@ workers' time: if everything else took no time, two cores would be
 {2 * found["runs"]["stock"]["seconds"] / must:.1f} times as fast as stock nbgrader. Starting and
 ending kernels takes {kernels / everything:.0%}, the notebooks' first cells
 {stages["imports"] / everything:.0%}.
+Before and after each run, {speed}
 
 If memory that processes share counts once, one worker and all that belongs to it hold
 {found["runs"]["one worker"]["mib"] / 1024:.1f} GiB (median), and a second worker adds
@@ -221,11 +226,15 @@ If memory that processes share counts once, one worker and all that belongs to i
 grade one submission hold at most {found["mib_per_worker"] / 1024:.1f} GiB."""
 
 
+def _duration(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
+
+
 def cost_model() -> str:
     """Hours for large classes by number of machines."""
     hours = load("grading")["cost_model"]["hours"]
     rows = [
-        [f"{int(students):,}", *(f"{taken:.1f} h" for taken in by_machines.values())]
+        [f"{int(students):,}", *map(_duration, by_machines.values())]
         for students, by_machines in hours.items()
     ]
     machines = next(iter(hours.values()))
