@@ -100,7 +100,7 @@ class Autograde(nbgrader.converters.Autograde):
     """
 
     jobs = Integer(
-        help="How many submissions are graded at the same time; the number of cores by default."
+        help="How many notebooks are graded at the same time; the number of cores by default."
     ).tag(config=True)
 
     missing = Dict(
@@ -119,7 +119,7 @@ class Autograde(nbgrader.converters.Autograde):
     memory_bytes = Integer(
         0,
         help="How much memory grading one notebook may hold, all of its kernels together. "
-        "0: nine tenths of the machine's, divided by the submissions graded at the same time.",
+        "0: nine tenths of the machine's, divided by the notebooks graded at the same time.",
     ).tag(config=True)
     process_bytes = Integer(
         2 * supervise.GiB,
