@@ -117,6 +117,8 @@ def test_a_cell_that_sends_too_much_at_once_costs_its_own_output_alone(kernel):
         assert run(kernel, f"print({place} * kept)", 2 * place + 1) == ("", [f"{5 * place}\n"])
 
 
+# jupyter_client's, when it asks for an interrupt
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 def test_a_cell_that_is_busy_for_seconds_is_not_cut_off(kernel):
     assert run(kernel, "import time\ntime.sleep(2.5)\nprint(1)", 0) == ("", ["1\n"])
     assert run(kernel, "time.sleep(60)", 1, seconds=2)[0] == "the cell ran longer than 2 seconds"
