@@ -155,15 +155,20 @@ def run_forked(of: course.Course, *arguments: str, **variables: str) -> tuple[in
 def _become_nbgrader(
     arguments: list[str], home: str, environment: dict[str, str], output: str
 ) -> None:
+    _settle_in(home, environment, output)
+    NbGraderApp.launch_instance(arguments)
+
+
+def _settle_in(home: str | Path, environment: dict[str, str], output: str) -> None:
+    """In a fork: be a session of its own, with this folder, environment and output."""
     os.setsid()
     os.chdir(home)
     os.environ.clear()
     os.environ.update(environment)
-    tempfile.tempdir = None  # as the environment has it
+    tempfile.tempdir = environment.get("TMPDIR")
     with open(output, "w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    NbGraderApp.launch_instance(arguments)
 
 
 class Course(course.Course):
@@ -259,13 +264,8 @@ def start(course, *arguments, before=None, use=NbGraderApp.launch_instance):
 
 
 def _nbgrader(folder, arguments, before, use):
-    os.setsid()
-    os.chdir(REPOSITORY)
-    os.environ["COURSE_GRADING"] = folder
-    os.environ["TMPDIR"] = tempfile.tempdir = os.path.realpath(f"{folder}/tmp")
-    with open(f"{folder}.output", "w") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
+    own = {"COURSE_GRADING": folder, "TMPDIR": os.path.realpath(f"{folder}/tmp")}
+    _settle_in(REPOSITORY, os.environ | own, f"{folder}.output")
     if before:
         before()
     places = [f"--CourseDirectory.{name}_directory={folder}/{name}" for name in PLACES]
