@@ -193,13 +193,19 @@ class Client:
     def expect_answer(self) -> None:
         """Interrupt; raises KernelLostError if the kernel is not ready again soon after."""
         try:
-            run_sync(self.km.interrupt_kernel)()
+            run_sync(self._interrupt)()
             run_sync(self._connection.wait_for_ready)(timeout=GRACE_SECONDS)
         except Exception:  # no answer, or what is no message
             alive = run_sync(self.km.is_alive)()
             raise KernelLostError(
                 "the cell ran too long and could not be interrupted" if alive else self._why_dead()
             ) from None
+
+    async def _interrupt(self) -> None:
+        spec = self.km.kernel_spec
+        if spec is None or spec.interrupt_mode != "message":
+            return await self.km.interrupt_kernel()
+        return await cast("Any", self._connection).interrupt()  # see `_bounded_connection`
 
     def close(self) -> None:
         """End the kernel and remove its folder; a second time does nothing."""
@@ -397,6 +403,16 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
                 if time.monotonic() > end:
                     raise RuntimeError(f"the kernel was not ready within {timeout:g} seconds")
 
+        async def interrupt(self) -> None:
+            """Returns when the kernel says that it has been interrupted, or soon after.
+
+            Whoever asks earlier may have the answer cut in two, and its end taken for the next's.
+            """
+            request = self.session.msg("interrupt_request", {})
+            self.control_channel.send(request)
+            asked = {request["msg_id"]}
+            await _hears(self.get_control_msg, asked, "interrupt_reply", GRACE_SECONDS)
+
         @default("context")
         def _bounded_context(self) -> zmq.asyncio.Context:
             self._created_context = True  # so that it ends with the connection
@@ -420,6 +436,8 @@ async def _hears(
             message = await receive(timeout=left)
         except Empty:
             return False
+        except (KeyError, TypeError, ValueError):  # no message, or half of one
+            continue
         match message:
             case {"msg_type": str(found), "parent_header": {"msg_id": str(request)}}:
                 if found == kind and request in asked:

@@ -11,7 +11,7 @@ import zmq
 from jupyter_core.utils import run_sync
 from nbformat import NotebookNode
 
-from autograder.kernels import sandbox
+from autograder.kernels import client, sandbox
 from autograder.kernels.client import JudgeKernel, KernelLostError, StudentKernel, _hears
 
 OURS = {"msg_type": "status", "parent_header": {"msg_id": "ours"}, "content": {}}
@@ -33,10 +33,13 @@ def hears(messages, seconds=0.2):
 
     async def receive(timeout):
         try:
-            return next(line)
+            message = next(line)
         except StopIteration:
             await asyncio.sleep(timeout)
             raise Empty from None
+        if isinstance(message, Exception):
+            raise message
+        return message
 
     return run_sync(_hears)(receive, {"ours", "another"}, "status", seconds)
 
@@ -49,6 +52,15 @@ def test_a_message_about_our_request_is_heard_among_others():
 @pytest.mark.parametrize("message", NOT_ABOUT_US, ids=str)
 def test_other_messages_are_no_answer(message):
     assert not hears([message])
+
+
+@pytest.mark.parametrize("error", [ValueError("Invalid Signature"), TypeError(), KeyError(0)])
+def test_what_is_no_message_is_passed_over(error):
+    def broken():
+        yield error
+        yield OURS
+
+    assert hears(broken())
 
 
 def test_somebody_who_never_stops_talking_is_not_listened_to_for_ever():
@@ -123,6 +135,34 @@ def test_a_cell_that_is_busy_for_seconds_is_not_cut_off(kernel):
     assert run(kernel, "import time\ntime.sleep(2.5)\nprint(1)", 0) == ("", ["1\n"])
     assert run(kernel, "time.sleep(60)", 1, seconds=2)[0] == "the cell ran longer than 2 seconds"
     assert run(kernel, "print(2)", 2) == ("", ["2\n"])
+
+
+def test_a_kernel_is_asked_after_it_has_been_interrupted(kernel, monkeypatch):
+    kernel.km.kernel_spec.interrupt_mode = "message"  # as in the sandbox
+    done, connection = [], kernel.client.kc
+    hear, ask = connection.get_control_msg, connection.kernel_info
+
+    async def heard(**options):
+        message = await hear(**options)
+        done.append(message["msg_type"])
+        return message
+
+    monkeypatch.setattr(connection, "get_control_msg", heard)
+    monkeypatch.setattr(connection, "kernel_info", lambda: done.append("asked") or ask())
+    for _ in range(100):  # an answer that an interrupt cuts in two comes once in fifty or so
+        kernel.expect_answer()
+        assert done[0] == "interrupt_reply"
+        assert set(done[1:]) == {"asked"}
+        done.clear()
+
+
+def test_a_kernel_that_does_not_say_that_it_was_interrupted_is_asked_all_the_same(
+    kernel, monkeypatch
+):
+    kernel.km.kernel_spec.interrupt_mode = "message"
+    monkeypatch.setattr(client, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(kernel.client.kc.control_channel, "send", lambda message: None)
+    kernel.expect_answer()
 
 
 def test_a_kernel_that_ends_with_a_huge_message_is_lost(kernel):
