@@ -31,7 +31,7 @@ from traitlets import default
 
 from autograder.api import wire
 from autograder.kernels import forks
-from autograder.kernels.judge import ENDED_PYTHON, ends_python
+from autograder.kernels.judge import ENDED_PYTHON, NO_MESSAGE, ends_python
 from autograder.kernels.sandbox import KERNEL_MODULES, Provisioner
 
 MAX_MESSAGES = 10_000  # from a kernel while one cell runs; the rest is left out
@@ -436,7 +436,7 @@ async def _hears(
             message = await receive(timeout=left)
         except Empty:
             return False
-        except (KeyError, TypeError, ValueError):  # no message, or half of one
+        except NO_MESSAGE:
             continue
         match message:
             case {"msg_type": str(found), "parent_header": {"msg_id": str(request)}}:

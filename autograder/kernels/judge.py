@@ -33,6 +33,7 @@ _EXPRESSION = "__import__('autograder.api.agent', fromlist=['agent']).agent().ha
 _STRING = re.compile(r"""'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)*\"""")
 _LOOK_SECONDS = 0.5  # how often it is looked whether a kernel that gives no answer still lives
 ENDED_PYTHON = "ended Python (exit, quit or the like)"
+NO_MESSAGE = (KeyError, TypeError, ValueError)  # what jupyter_client raises for one cut in two
 _OWN_NAMES = ("_judge", "In", "Out", "get_ipython", "exit", "quit", "open")
 
 _deadline = _limit = 0.0  # see `_start_clock`
@@ -178,6 +179,8 @@ def _ask(client: BlockingKernelClient, process: int, request: str) -> str:
         except Empty:
             if not _lives(process):
                 raise _no_answer(process) from None
+            continue
+        except NO_MESSAGE:
             continue
         if reply["parent_header"].get("msg_id") == message_id:
             if ends_python(reply["content"]):
