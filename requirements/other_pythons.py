@@ -4,7 +4,7 @@ Each gets the wheel and what it needs, as locked, in an environment of its own u
 needs PyTorch or Keras skips itself there; most of tests/course is about this folder, not about the
 wheel. With COURSE_TESTS=all (`make test-all` sets it), the newest Python and the wheel also grade
 courses of somebody else: in the student's kernel, by the judge, on Dask, and one with a framework
-that it brings along.
+that it brings along. RERUNS=1 runs a test that fails once more, and names it, as in `make test`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ OTHER_COURSES = ["test_configure.py", "test_fourth_framework.py"]
 THEY_NEED = ["pandas", "scikit-learn", "matplotlib"]
 # not the folder's own packages, which pyproject.toml puts first
 WHEEL_ONLY = ["--override-ini", "pythonpath=tests", "-p", "no:cacheprovider"]
+AGAIN = ["--reruns", os.environ["RERUNS"], "-rR"] if os.environ.get("RERUNS") else []
 
 
 def run(log: Path, *command: str | Path, **env: str) -> None:
@@ -75,15 +76,18 @@ def test(version: str, base: str, wheel: Path, newest: bool) -> bool:
         everything = newest and os.environ.get("COURSE_TESTS") == "all"
         others = [f"tests/course/{name}" for name in OTHER_COURSES] if everything else []
         for tests in filter(None, (TESTS, others)):
-            run(log, env / "bin" / "pytest", "--quiet", *tests, *WHEEL_ONLY, PATH=path)
-            summaries.append(log.read_text().splitlines()[-1])
+            run(log, env / "bin" / "pytest", "--quiet", *tests, *WHEEL_ONLY, *AGAIN, PATH=path)
+            lines = log.read_text().splitlines()
+            summaries.append(lines[-1])
             if "passed" not in summaries[-1]:
                 raise ValueError("no test passed")
         summary = "; other courses: ".join(summaries)
     except (subprocess.CalledProcessError, ValueError) as fault:
         print(f"Python {version} failed ({fault}):\n{log.read_text()}", flush=True)
         return False
-    print(f"Python {version}: {summary}; {time.monotonic() - start:.0f} s in all", flush=True)
+    again = [f"  {line}" for line in lines if line.startswith("RERUN ")]
+    summary += f"; {time.monotonic() - start:.0f} s in all"
+    print(f"Python {version}: {summary}", *again, sep="\n", flush=True)
     return True
 
 
