@@ -404,14 +404,14 @@ def _bounded_connection(output_bytes: int) -> type[AsyncKernelClient]:
                     raise RuntimeError(f"the kernel was not ready within {timeout:g} seconds")
 
         async def interrupt(self) -> None:
-            """Returns when the kernel says that it has been interrupted, or soon after.
+            """Returns when the kernel says that it has been interrupted, or after a second.
 
             Whoever asks earlier may have the answer cut in two, and its end taken for the next's.
             """
-            request = self.session.msg("interrupt_request", {})
-            self.control_channel.send(request)
-            asked = {request["msg_id"]}
-            await _hears(self.get_control_msg, asked, "interrupt_reply", GRACE_SECONDS)
+            if await self.is_alive():
+                request = self.session.msg("interrupt_request", {})
+                self.control_channel.send(request)
+                await _hears(self.get_control_msg, {request["msg_id"]}, "interrupt_reply", 1)
 
         @default("context")
         def _bounded_context(self) -> zmq.asyncio.Context:

@@ -11,7 +11,7 @@ import zmq
 from jupyter_core.utils import run_sync
 from nbformat import NotebookNode
 
-from autograder.kernels import client, sandbox
+from autograder.kernels import sandbox
 from autograder.kernels.client import JudgeKernel, KernelLostError, StudentKernel, _hears
 
 OURS = {"msg_type": "status", "parent_header": {"msg_id": "ours"}, "content": {}}
@@ -160,9 +160,21 @@ def test_a_kernel_that_does_not_say_that_it_was_interrupted_is_asked_all_the_sam
     kernel, monkeypatch
 ):
     kernel.km.kernel_spec.interrupt_mode = "message"
-    monkeypatch.setattr(client, "GRACE_SECONDS", 0.5)
     monkeypatch.setattr(kernel.client.kc.control_channel, "send", lambda message: None)
     kernel.expect_answer()
+
+
+def test_nobody_waits_for_the_interrupt_of_a_kernel_that_has_ended(kernel, monkeypatch):
+    kernel.km.kernel_spec.interrupt_mode = "message"
+    end = "import os, threading\nthreading.Timer(0.2, os._exit, [3]).start()"
+    assert run(kernel, end, 0) == ("", [])
+    while run_sync(kernel.km.is_alive)():
+        time.sleep(0.05)
+    sent = []
+    monkeypatch.setattr(kernel.client.kc.control_channel, "send", sent.append)
+    with pytest.raises(KernelLostError, match="the kernel stopped"):
+        kernel.expect_answer()
+    assert not sent
 
 
 def test_a_kernel_that_ends_with_a_huge_message_is_lost(kernel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import chain, repeat
+from itertools import repeat
 
 import pytest
 
@@ -26,9 +26,9 @@ class Kernel:
         return answer
 
 
-def ask(*answers, seconds=20):
+def ask(answers, seconds=20):
     judge._start_clock(seconds)
-    return judge._ask(Kernel(chain(*answers)), os.getpid(), "{}")
+    return judge._ask(Kernel(answers), os.getpid(), "{}")
 
 
 def reply(text, request="ours"):
